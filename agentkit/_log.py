@@ -9,7 +9,8 @@ import structlog
 
 _SECRET_NAMES = re.compile(r"(api[-_]?key|authorization|token|secret|password|cookie)$", re.IGNORECASE)
 _SECRET_SHAPES = re.compile(
-    r"AIza[0-9A-Za-z_\-]{20,}|\bsk-[0-9A-Za-z_\-]{16,}|\bya29\.[0-9A-Za-z_\-.]+|(?<=Bearer )[^\s\"']+|(?<=[?&]key=)[^&\s\"']+"
+    r"AIza[0-9A-Za-z_\-]{20,}|\bsk-[0-9A-Za-z_\-]{16,}|\bya29\.[0-9A-Za-z_\-.]+"
+    r"|(?<=Bearer )[^\s\"']+|(?<=[?&]key=)[^&\s\"']+"
 )
 REDACTED = "[redacted]"
 

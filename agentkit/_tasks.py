@@ -1,22 +1,32 @@
 """A task group whose one failure leaves as itself, not wrapped in a group."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import cast
 
 import anyio
 from anyio.abc import TaskGroup
 
 
 @asynccontextmanager
-async def task_group() -> AsyncIterator[TaskGroup]:
+async def task_group() -> AsyncGenerator[TaskGroup, None]:
     """Open an anyio task group. If one task fails, its exception is raised bare; several stay a group."""
     try:
         async with anyio.create_task_group() as group:
             yield group
     except BaseExceptionGroup as failures:
-        failure: BaseException = failures
-        while isinstance(failure, BaseExceptionGroup) and len(failure.exceptions) == 1:
-            failure = failure.exceptions[0]
+        failure = _only(failures)
         if failure is failures:
             raise
         raise failure from failure.__cause__
+
+
+def _only(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one exception in a group of groups, or the group if it holds several."""
+    if len(failures.exceptions) != 1:
+        return failures
+    [failure] = failures.exceptions
+    nested: BaseException = failure
+    if not isinstance(nested, BaseExceptionGroup):
+        return nested
+    return _only(cast("BaseExceptionGroup[BaseException]", nested))

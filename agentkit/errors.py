@@ -286,7 +286,9 @@ class MalformedCall(RunError):
         self.reason, self.message, self.attempts = reason, message, attempts
 
     def __str__(self) -> str:
-        return f"Gemini could not make a valid function call in {self.attempts} attempts ({self.reason}): {self.message}"
+        return (
+            f"Gemini could not make a valid function call in {self.attempts} attempts ({self.reason}): {self.message}"
+        )
 
 
 class OutputInvalid(RunError):
