@@ -1,0 +1,113 @@
+"""What a judge of requests says: one finding for each thing that is wrong, and what it was told about the request."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from agentkit.models import ModelFacts
+from agentkit.testing.issued import Issued
+
+__all__ = ["Backend", "Finding", "Json", "Profile", "Request", "Severity", "backend_of"]
+
+Json = Mapping[str, Any]
+"""A JSON object as `json.loads` makes it: its values may be anything."""
+
+Profile = Literal["google", "vertex", "comet"]
+"""Who answers: Google's own endpoint, Vertex AI, or CometAPI's gateway with Vertex AI behind it."""
+
+Backend = Literal["google", "vertex"]
+Severity = Literal["error", "warning"]
+
+
+def backend_of(profile: Profile) -> Backend:
+    """Return whose rules apply; behind the gateway a request is safe only if Vertex AI takes it."""
+    return "google" if profile == "google" else "vertex"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with a request.
+
+    Attributes:
+        rule: The rule of the protocol sheet, section 14.2, for example `"E8"`.
+        path: Where in the request, in the service's own notation: `contents[2].parts[0].function_call`.
+        message: The text the service would answer with.
+        fix: What to send instead.
+        severity: `"error"`: the service refuses, or answers with nothing. `"warning"`: it answers, but the request is
+            not portable or does not do what it seems to.
+        status: HTTP status of the refusal.
+        status_name: Its gRPC name.
+        effect: `"refuse"`, or `"empty_stop"`: status 200 and an answer without content.
+    """
+
+    rule: str
+    path: str
+    message: str
+    fix: str
+    severity: Severity = "error"
+    status: int = 400
+    status_name: str = "INVALID_ARGUMENT"
+    effect: Literal["refuse", "empty_stop"] = "refuse"
+
+    @property
+    def code(self) -> str:
+        """A stable short name of the rule: `"AK108"` for rule E8."""
+        return f"AK{100 + int(self.rule[1:])}"
+
+    @property
+    def is_of_shape(self) -> bool:
+        """Whether the service's parser finds it, before anything is looked up; such findings are told all at once."""
+        return self.message.startswith(("Invalid JSON payload", "Invalid value"))
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.severity} at {self.path or 'the request'}: {self.message.strip()} {self.fix}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A request whose shape is right, as the rules read it.
+
+    Attributes:
+        body: The body in one spelling: camelCase keys, upper-case enums, lists where lists belong, no nulls.
+        model: What the model allows.
+        backend: Whose rules apply.
+        issued: What the judging server itself handed out; `None` if nothing is known about that.
+    """
+
+    body: Json
+    model: ModelFacts
+    backend: Backend
+    issued: Issued | None = None
+
+    @property
+    def contents(self) -> Sequence[Json]:
+        contents: Sequence[Json] = self.body.get("contents", [])
+        return contents
+
+    @property
+    def tools(self) -> Sequence[Json]:
+        tools: Sequence[Json] = self.body.get("tools", [])
+        return tools
+
+    @property
+    def generation_config(self) -> Json:
+        config: Json = self.body.get("generationConfig", {})
+        return config
+
+    @property
+    def declarations(self) -> list[tuple[str, Json]]:
+        """Every function declaration with its path."""
+        return [
+            (f"tools[{t}].function_declarations[{d}]", declaration)
+            for t, tool in enumerate(self.tools)
+            for d, declaration in enumerate(tool.get("functionDeclarations", []))
+        ]
+
+    @property
+    def generation(self) -> tuple[int, int]:
+        """The model's generation for comparisons; an unknown one counts as the newest."""
+        return self.model.generation or (99, 0)
+
+    def refuse(self, rule: str, path: str, message: str, fix: str) -> Finding:
+        """Return an error whose `message` may be a line of the service's list of field errors."""
+        return Finding(rule=rule, path=path, message=message, fix=fix)
