@@ -1,3 +1,138 @@
-"""Function-calling agents on the Gemini native API."""
+"""Function-calling agents on the Gemini native API: typed functions in, a real answer out."""
+
+from agentkit.agent import Agent
+from agentkit.approval import ApprovalRequest, Decision, approve, deny
+from agentkit.builtin import CodeExecution, GoogleMaps, GoogleSearch, UrlContext
+from agentkit.chat import Chat
+from agentkit.citations import Citation
+from agentkit.client import GeminiClient
+from agentkit.context import RunContext
+from agentkit.errors import (
+    AgentKitError,
+    AuthenticationFailed,
+    ConfigurationError,
+    ConnectionFailed,
+    DeadlineExceeded,
+    EmptyResponse,
+    GeminiError,
+    InvalidRequest,
+    LimitExceeded,
+    LoopDetected,
+    MalformedCall,
+    MissingExtra,
+    NotFound,
+    OutputInvalid,
+    ProtocolError,
+    RateLimited,
+    ResponseBlocked,
+    ResponseTooLarge,
+    ResponseTruncated,
+    RunError,
+    ServerError,
+    StateInvalid,
+    StatusError,
+    StreamInterrupted,
+    ToolDefinitionError,
+    ToolError,
+    ToolFailed,
+)
+from agentkit.events import (
+    Event,
+    Paused,
+    Retrying,
+    RunFinished,
+    RunStarted,
+    TextDelta,
+    ThoughtDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnFinished,
+    TurnStarted,
+)
+from agentkit.executed import ExecutedCode
+from agentkit.media import Image
+from agentkit.middleware import Middleware, ToolCall
+from agentkit.result import RunResult
+from agentkit.retry import Retry
+from agentkit.state import RunState
+from agentkit.stream import RunStream
+from agentkit.tool import Tool, tool
+from agentkit.toolset import Toolset, filtered, prefixed
+from agentkit.transport import HttpxTransport, Transport
+from agentkit.usage import Limits, Usage
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Agent",
+    "AgentKitError",
+    "ApprovalRequest",
+    "AuthenticationFailed",
+    "Chat",
+    "Citation",
+    "CodeExecution",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "DeadlineExceeded",
+    "Decision",
+    "EmptyResponse",
+    "Event",
+    "ExecutedCode",
+    "GeminiClient",
+    "GeminiError",
+    "GoogleMaps",
+    "GoogleSearch",
+    "HttpxTransport",
+    "Image",
+    "InvalidRequest",
+    "LimitExceeded",
+    "Limits",
+    "LoopDetected",
+    "MalformedCall",
+    "Middleware",
+    "MissingExtra",
+    "NotFound",
+    "OutputInvalid",
+    "Paused",
+    "ProtocolError",
+    "RateLimited",
+    "ResponseBlocked",
+    "ResponseTooLarge",
+    "ResponseTruncated",
+    "Retry",
+    "Retrying",
+    "RunContext",
+    "RunError",
+    "RunFinished",
+    "RunResult",
+    "RunStarted",
+    "RunState",
+    "RunStream",
+    "ServerError",
+    "StateInvalid",
+    "StatusError",
+    "StreamInterrupted",
+    "TextDelta",
+    "ThoughtDelta",
+    "Tool",
+    "ToolCall",
+    "ToolDefinitionError",
+    "ToolError",
+    "ToolFailed",
+    "ToolFinished",
+    "ToolProgress",
+    "ToolStarted",
+    "Toolset",
+    "Transport",
+    "TurnFinished",
+    "TurnStarted",
+    "UrlContext",
+    "Usage",
+    "__version__",
+    "approve",
+    "deny",
+    "filtered",
+    "prefixed",
+    "tool",
+]

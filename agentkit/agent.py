@@ -1,0 +1,368 @@
+"""`Agent`: configuration, and the ways to start, watch and wait for a run. It holds no run."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
+
+from agentkit._log import get_logger
+from agentkit.approval import Decision
+from agentkit.builtin import BuiltinTool
+from agentkit.chat import Chat
+from agentkit.client import GeminiClient
+from agentkit.context import RunContext
+from agentkit.errors import ConfigurationError, StateInvalid
+from agentkit.events import Event
+from agentkit.loop import drive
+from agentkit.middleware import Middleware
+from agentkit.models import resolve_thinking
+from agentkit.output import FINAL_ANSWER, OutputSpec
+from agentkit.result import RunResult
+from agentkit.run import Run
+from agentkit.state import RunState
+from agentkit.stream import Emit, RunStream, open_stream
+from agentkit.sync import SyncRunStream, open_stream_sync, run_sync
+from agentkit.tool import ErrorMode, Tool, as_tool
+from agentkit.toolset import Toolbox, Toolset, by_name
+from agentkit.usage import Limits
+from agentkit.wire import Content, GenerationConfig, Part, SafetySetting
+
+__all__ = ["Agent", "AgentOptions", "Prompt"]
+
+Deps = TypeVar("Deps")
+Out = TypeVar("Out")
+D = TypeVar("D")  # what the constructor's overloads make of `deps_type`
+O = TypeVar("O")  # noqa: E741  # and of `output`
+
+Prompt = str | Content | Sequence[Part]
+Instructions = str | Callable[[RunContext[Any]], str]
+
+log = get_logger("agent")
+
+
+class AgentOptions(TypedDict, total=False):
+    """The options of an agent that do not change its type. `Agent` describes them."""
+
+    instructions: Instructions
+    tools: Sequence[object]
+    client: GeminiClient | None
+    thinking: str | int | None
+    include_thoughts: bool
+    generation: GenerationConfig | Mapping[str, Any] | None
+    safety: Sequence[SafetySetting | Mapping[str, Any]]
+    limits: Limits
+    middleware: Sequence[Middleware]
+    errors: ErrorMode
+    tool_timeout_s: float
+    parallel_calls: int
+
+
+class Agent(Generic[Deps, Out]):
+    """A model with instructions, tools and an output type.
+
+    Args:
+        model: The model's id, for example `"gemini-3-flash-preview"`.
+        output: The type of the answer: `str`, or any type that pydantic can describe.
+        deps_type: The type of `deps`, for type checkers only.
+        instructions: The system instruction, or a function of the run's context that returns it.
+        tools: Functions, tools, toolsets, and tools that Gemini runs (`GoogleSearch()`).
+        client: Where to ask; by default `GeminiClient()`, made when the first run starts.
+        thinking: `"minimal"`, `"low"`, `"medium"`, `"high"`, `"xhigh"`, `"off"`, `"dynamic"`, or a budget in tokens.
+            What the model does not allow is clamped, and the clamp is logged. None leaves it to the model.
+        include_thoughts: Ask for thought summaries: `ThoughtDelta` events and `result.thoughts`.
+        generation: Other fields of `generationConfig`, for example `{"temperature": 0}`.
+        safety: `safetySettings`.
+        limits: What one run may spend.
+        middleware: Wrapped around runs, requests and calls; the first is the outermost.
+        errors: What the model is told when a tool raises something unexpected: `"hide"` its text (it may hold
+            secrets), `"show"` it, or `"raise"` `ToolFailed`.
+        tool_timeout_s: Seconds that one call may take, where the tool does not say otherwise.
+        parallel_calls: How many calls of one answer run at once.
+
+    Raises:
+        ConfigurationError: Something does not fit together; the message says what and how to mend it.
+    """
+
+    @overload
+    def __init__(self: "Agent[Any, str]", model: str, **options: Unpack[AgentOptions]) -> None: ...
+    @overload
+    def __init__(self: "Agent[D, str]", model: str, *, deps_type: type[D], **options: Unpack[AgentOptions]) -> None: ...
+    @overload
+    def __init__(self: "Agent[Any, O]", model: str, *, output: type[O], **options: Unpack[AgentOptions]) -> None: ...
+    @overload
+    def __init__(
+        self: "Agent[D, O]", model: str, *, output: type[O], deps_type: type[D], **options: Unpack[AgentOptions]
+    ) -> None: ...
+    @overload
+    def __init__(self: "Agent[Any, Any]", model: str, *, output: Any, **options: Unpack[AgentOptions]) -> None: ...
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        output: Any = str,
+        deps_type: Any = None,
+        instructions: Instructions = "",
+        tools: Sequence[object] = (),
+        client: GeminiClient | None = None,
+        thinking: str | int | None = None,
+        include_thoughts: bool = False,
+        generation: GenerationConfig | Mapping[str, Any] | None = None,
+        safety: Sequence[SafetySetting | Mapping[str, Any]] = (),
+        limits: Limits | None = None,
+        middleware: Sequence[Middleware] = (),
+        errors: ErrorMode = "hide",
+        tool_timeout_s: float = 60.0,
+        parallel_calls: int = 16,
+    ) -> None:
+        if not isinstance(model, str) or not model.strip():  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+            raise ConfigurationError(f'model={model!r} is no model id. Give one, for example "gemini-3-flash-preview".')
+        if errors not in ("hide", "show", "raise"):
+            raise ConfigurationError(f'errors={errors!r} is unknown. Use "hide", "show" or "raise".')
+        if not _is_number(tool_timeout_s, int | float) or not 0 < tool_timeout_s < 1e9:
+            raise ConfigurationError(f"tool_timeout_s={tool_timeout_s!r} is no time. Give seconds above 0.")
+        if not _is_number(parallel_calls, int) or parallel_calls < 1:
+            raise ConfigurationError(f"parallel_calls={parallel_calls!r} is no number of calls. Give 1 or more.")
+        self.model = model
+        self.instructions = instructions
+        self.limits = limits if limits is not None else Limits()
+        self.middleware = tuple(middleware)
+        self.errors: ErrorMode = errors
+        self.tool_timeout_s, self.parallel_calls = tool_timeout_s, parallel_calls
+        self.output: OutputSpec[Out] = OutputSpec[Out].of_type(output)
+        self._tools, self._toolsets, self._builtins = _sort_tools(tools, self.output)
+        self._client = client
+        self._settings = _read_settings(model, generation, safety, thinking, include_thoughts=include_thoughts)
+
+    def __repr__(self) -> str:
+        names = [*(t.name for t in self._tools), *(type(t).__name__ for t in (*self._toolsets, *self._builtins))]
+        return f"Agent({self.model!r}, tools=[{', '.join(names)}])"
+
+    @property
+    def client(self) -> GeminiClient:
+        """Where this agent asks. Made from the environment at first use, if none was given."""
+        if self._client is None:
+            self._client = GeminiClient()
+        return self._client
+
+    @property
+    def tools(self) -> Sequence[Tool[..., Any]]:
+        """The tools that are known before a run: those of toolsets that open nothing included."""
+        return (*self._tools, *(tool for toolset in self._toolsets for tool in toolset.tools))
+
+    async def run(self, prompt: Prompt, *, deps: Deps | None = None, history: Sequence[Content] = ()) -> RunResult[Out]:
+        """Run until there is an answer, or a call that a person must decide about (`result.paused`).
+
+        Args:
+            prompt: Text, a Content, or parts.
+            deps: What tools find in `RunContext.deps`.
+            history: What was said before, for example `result.contents` of an earlier run.
+
+        Raises:
+            AgentKitError: No answer could be had. `error.state` is the run so far.
+        """
+        return await drive(self._start(self._begin(prompt, history), deps))
+
+    def stream(
+        self, prompt: Prompt, *, deps: Deps | None = None, history: Sequence[Content] = ()
+    ) -> AbstractAsyncContextManager[RunStream[Out]]:
+        """Run and watch: `async with agent.stream(...) as run: async for event in run: ...`.
+
+        Leaving the block early cancels the run. The arguments are those of `run`.
+        """
+        state = self._begin(prompt, history)
+        return open_stream(lambda emit: drive(self._start(state, deps, emit=emit)))
+
+    async def resume(
+        self, state: RunState, *, decisions: Mapping[str, Decision] | None = None, deps: Deps | None = None
+    ) -> RunResult[Out]:
+        """Go on with a paused or failed run. `state` itself is not changed, and may be resumed again.
+
+        Args:
+            state: `result.state` or `error.state`, also from another process (`RunState.load_json`).
+            decisions: What people said, by `request.key`. Calls without a decision keep waiting.
+            deps: As for `run`; they are not part of the state.
+
+        Raises:
+            StateInvalid: The run has its answer already.
+            ConfigurationError: A decision is about a call that does not wait.
+        """
+        return await drive(self._start(_reopen(state, decisions), deps, decisions=decisions))
+
+    def resume_stream(
+        self, state: RunState, *, decisions: Mapping[str, Decision] | None = None, deps: Deps | None = None
+    ) -> AbstractAsyncContextManager[RunStream[Out]]:
+        """Do what `resume` does, and watch it as with `stream`."""
+        reopened = _reopen(state, decisions)
+        return open_stream(lambda emit: drive(self._start(reopened, deps, emit=emit, decisions=decisions)))
+
+    def run_sync(self, prompt: Prompt, *, deps: Deps | None = None, history: Sequence[Content] = ()) -> RunResult[Out]:
+        """Do what `run` does, and block until it is done."""
+        return run_sync(lambda: self.run(prompt, deps=deps, history=history), instead="await agent.run(...)")
+
+    def stream_sync(
+        self, prompt: Prompt, *, deps: Deps | None = None, history: Sequence[Content] = ()
+    ) -> AbstractContextManager[SyncRunStream[Out]]:
+        """Do what `stream` does, for code that is not async: `with agent.stream_sync(...) as run:`."""
+        opening = self.stream(prompt, deps=deps, history=history)
+        return open_stream_sync(opening, instead="async with agent.stream(...)")
+
+    def resume_sync(
+        self, state: RunState, *, decisions: Mapping[str, Decision] | None = None, deps: Deps | None = None
+    ) -> RunResult[Out]:
+        """Do what `resume` does, and block until it is done."""
+        return run_sync(lambda: self.resume(state, decisions=decisions, deps=deps), instead="await agent.resume(...)")
+
+    def chat(self, history: Sequence[Content] = ()) -> Chat[Deps, Out]:
+        """Begin a conversation that keeps its history over several prompts."""
+        return Chat(self, history)
+
+    def _begin(self, prompt: Prompt, history: Sequence[Content]) -> RunState:
+        return RunState.begin(self.model, _read_prompt(prompt), history)
+
+    def _start(
+        self,
+        state: RunState,
+        deps: Deps | None,
+        *,
+        emit: Emit | None = None,
+        decisions: Mapping[str, Decision] | None = None,
+    ) -> Run[Deps, Out]:
+        run = Run[Deps, Out](
+            state=state,
+            deps=cast(Deps, deps),  # None where the agent's tools ask for none
+            client=self.client,
+            toolbox=Toolbox(self._tools, self._toolsets),
+            builtins=self._builtins,
+            output=self.output,
+            instructions="",
+            settings=self._settings,
+            limits=self.limits,
+            middleware=self.middleware,
+            errors=self.errors,
+            tool_timeout_s=self.tool_timeout_s,
+            parallel_calls=self.parallel_calls,
+            emit=emit or _ignore,
+            streamed=emit is not None,
+            decisions=decisions or {},
+        )
+        instructions = self.instructions
+        run.instructions = instructions if isinstance(instructions, str) else instructions(run.context())
+        if not isinstance(run.instructions, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+            raise ConfigurationError(
+                f"instructions=... must be a text, or a plain function that returns one, not {run.instructions!r}."
+            )
+        return run
+
+
+def _is_number(value: object, kinds: Any) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+async def _ignore(_event: Event) -> None:
+    return
+
+
+def _sort_tools(
+    candidates: Sequence[object], output: OutputSpec[Any]
+) -> tuple[tuple[Tool[..., Any], ...], tuple[Toolset, ...], tuple[BuiltinTool, ...]]:
+    """Return functions, toolsets and built-in tools apart, having refused equal names."""
+    if isinstance(candidates, str) or not isinstance(candidates, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise ConfigurationError(f"tools={candidates!r} must be a list: tools=[...].")
+    candidates = tuple(candidates)
+    builtins = tuple(candidate for candidate in candidates if isinstance(candidate, BuiltinTool))
+    toolsets = tuple(candidate for candidate in candidates if isinstance(candidate, Toolset))
+    tools = tuple(as_tool(candidate) for candidate in candidates if not isinstance(candidate, BuiltinTool | Toolset))
+    names = by_name([*tools, *(tool for toolset in toolsets for tool in toolset.tools)])
+    if output.reader is not None and FINAL_ANSWER in names:
+        raise ConfigurationError(f"A tool is called {FINAL_ANSWER!r}, which typed outputs need. Rename the tool.")
+    kinds = [type(builtin) for builtin in builtins]
+    if len(set(kinds)) != len(kinds):
+        raise ConfigurationError("A built-in tool stands twice in tools=[...]. Give each kind once.")
+    return tools, toolsets, builtins
+
+
+def _read_settings(
+    model: str,
+    generation: GenerationConfig | Mapping[str, Any] | None,
+    safety: Sequence[SafetySetting | Mapping[str, Any]],
+    thinking: str | int | None,
+    *,
+    include_thoughts: bool,
+) -> dict[str, Any]:
+    """Return the fields of a request that the agent fixes."""
+    config = _read_generation(generation)
+    thoughts: dict[str, Any] = {}
+    if thinking is not None:
+        try:
+            resolved, note = resolve_thinking(thinking, model)
+        except ValueError as error:
+            raise ConfigurationError(f"thinking={thinking!r}: {error}") from error
+        if note:
+            log.warning("thinking.clamped", model=model, note=note)
+        thoughts.update(resolved)
+    if include_thoughts:
+        thoughts["includeThoughts"] = True
+    if thoughts:
+        config["thinkingConfig"] = {**config.get("thinkingConfig", {}), **thoughts}
+    settings: dict[str, Any] = {"generation_config": GenerationConfig.parse(config)}
+    if safety:
+        settings["safety_settings"] = [
+            entry if isinstance(entry, SafetySetting) else SafetySetting.parse(entry) for entry in safety
+        ]
+    return settings
+
+
+def _read_generation(generation: GenerationConfig | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return `generationConfig` in the names of the wire; Python's names are taken too. Unknown fields are kept."""
+    if isinstance(generation, GenerationConfig):
+        return generation.to_wire()
+    given = dict(generation or {})
+    read = GenerationConfig.parse(given)
+    known = {name: getattr(read, name) for name in sorted(read.fields_set)}
+    config = GenerationConfig(**known).to_wire()
+    for (name, value), wire_name in zip(known.items(), config, strict=True):
+        sent = given.get(wire_name, given.get(name))
+        if value is None and sent is not None:
+            raise ConfigurationError(f"generation={{{name!r}: {sent!r}}}: the value is of the wrong kind.")
+    return config | dict(read.unknown)
+
+
+def _read_prompt(prompt: Prompt) -> Content:
+    """Return the prompt as a user content; an empty one is refused, because the service would answer with an error."""
+    if isinstance(prompt, Content):
+        return prompt
+    if isinstance(prompt, str):
+        if not prompt.strip():
+            raise ConfigurationError("The prompt is empty. Say what the agent should do.")
+        return Content(role="user", parts=[Part(text=prompt)])
+    parts = list(prompt) if isinstance(prompt, Iterable) else []  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+    if not parts or not all(isinstance(part, Part) for part in parts):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise ConfigurationError("A prompt is a text, a Content, or a list with at least one Part.")
+    return Content(role="user", parts=parts)
+
+
+def _reopen(state: RunState, decisions: Mapping[str, Decision] | None) -> RunState:
+    """Return a copy of a saved run that can go on."""
+    if state.stop is not None:
+        raise StateInvalid(f"Run {state.run_id} has its answer already (stop={state.stop!r}). Start a new run.")
+    waiting = {request.key for request in state.waiting}
+    _check_decisions(decisions)
+    stray = [key for key in decisions or {} if key not in waiting]
+    if stray:
+        known = ", ".join(repr(key) for key in sorted(waiting)) or "none"
+        raise ConfigurationError(f"No call waits under the key {stray[0]!r}. Waiting: {known}.")
+    reopened = state.copy()
+    reopened.repairs = 0  # a person asks for more: the model may try again
+    if not reopened.pending and reopened.contents[-1].role == "model":
+        # Newer models refuse a conversation that ends with their own turn (protocol sheet 4.3, T8).
+        reopened.contents.append(Content(role="user", parts=[Part(text="Go on.")]))
+    return reopened
+
+
+def _check_decisions(decisions: object) -> None:
+    """Refuse what is no decision: True might be meant as consent, and might not."""
+    given: object = {} if decisions is None else decisions
+    if not isinstance(given, Mapping) or not all(
+        isinstance(one, Decision) for one in cast("Mapping[object, object]", given).values()
+    ):
+        raise ConfigurationError(f"decisions={decisions!r}: give approve() or deny(...) by the keys of result.paused.")

@@ -1,0 +1,408 @@
+"""The client of the Gemini native API: `GeminiClient` holds settings, `Connection` an open pool.
+
+Retries, errors and limits are here; HTTP itself is in `transport.py`, the messages are in `wire/`.
+"""
+
+import json
+import math
+import os
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, NoReturn, Self, TypeVar, cast, get_args
+from urllib.parse import quote
+
+import anyio
+from anyio.lowlevel import checkpoint_if_cancelled, current_token
+
+from agentkit._answer import parse_answer, read_body, read_stream, refuse_failure
+from agentkit._attempts import Attempts, OnRetry
+from agentkit._endpoint import (
+    EndpointKind,
+    SecretText,
+    api_root,
+    check_headers,
+    endpoint_kind,
+    find_credential,
+    model_path,
+)
+from agentkit._frozen import frozen
+from agentkit._log import get_logger
+from agentkit._status import Asked
+from agentkit.errors import ConfigurationError, ConnectionFailed, GeminiError, ProtocolError, StreamInterrupted
+from agentkit.retry import Retry, RetryBudget, RetryNotice
+from agentkit.transport import HttpRequest, HttpResponse, HttpxTransport, Timeouts, Transport
+from agentkit.wire import (
+    CountTokensResponse,
+    GenerateContentRequest,
+    GenerateContentResponse,
+    ListModelsResponse,
+    Model,
+    WireError,
+    WireModel,
+)
+
+__all__ = ["Connection", "GeminiClient", "OnRetry", "RetryNotice", "SchemaDialect"]
+
+SchemaDialect = Literal["json_schema", "openapi"]
+Message = TypeVar("Message", bound=WireModel)
+
+_MIB = 1024 * 1024
+_BETWEEN_CHUNKS_S = 120.0  # thinking models are silent for long, but not that long
+_COUNTED_OUTSIDE_GOOGLE = ("contents", "systemInstruction", "tools", "generationConfig")
+_MODEL_PAGES = 100
+
+log = get_logger("client")
+
+
+class GeminiClient:
+    """Settings for asking the Gemini native API: which endpoint, which key, how patiently.
+
+    Nothing is opened here and nothing belongs to an event loop, so one client serves many runs, threads and loops.
+    Each run opens a pool of connections of its own; inside `async with client:` runs share one.
+    """
+
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        api_version: str = "v1beta",
+        bearer: bool = False,
+        headers: Mapping[str, str] | None = None,
+        retry: Retry | None = None,
+        timeout_s: float = 300.0,
+        connect_timeout_s: float = 5.0,
+        max_response_bytes: int = 64 * _MIB,
+        max_stream_bytes: int = 256 * _MIB,
+        transport: Callable[[], Transport] | None = None,
+        schema_dialect: SchemaDialect = "json_schema",
+        endpoint: EndpointKind | None = None,
+        allow_insecure_http: bool = False,
+        trust_env: bool = True,
+    ) -> None:
+        """Find the key and check everything.
+
+        Args:
+            api_key: Else the variable COMETAPI_KEY, then GEMINI_API_KEY and GOOGLE_API_KEY, is read.
+            base_url: Else the variable AGENTKIT_BASE_URL, else CometAPI for its key and Google for Google's.
+            api_version: Added to the base URL unless its path holds a version.
+            bearer: Send the key as `Authorization: Bearer`, for gateways and for OAuth tokens.
+            headers: Sent along with each request.
+            retry: When to ask again.
+            timeout_s: For one request, from connecting to its last byte. A run's own deadline is shorter or longer.
+            connect_timeout_s: For one connection.
+            max_response_bytes: The largest answer, and the largest event of a stream.
+            max_stream_bytes: The largest stream.
+            transport: Makes the transport of each pool, in place of httpx.
+            schema_dialect: How functions are declared: "json_schema" or, for older gateways, "openapi".
+            endpoint: Whose dialect the endpoint speaks, where its host does not tell.
+            allow_insecure_http: Send the key unencrypted to hosts other than this one.
+            trust_env: Use proxies and certificates that the environment names.
+
+        Raises:
+            ConfigurationError: No usable key, or a setting that cannot be right.
+        """
+        _check_seconds(timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
+        timeouts = Timeouts(
+            connect_s=connect_timeout_s,
+            first_byte_s=timeout_s,
+            between_chunks_s=min(timeout_s, _BETWEEN_CHUNKS_S),
+            total_s=timeout_s,
+        )
+        _check_bytes(max_response_bytes=max_response_bytes, max_stream_bytes=max_stream_bytes)
+        _check_choice("schema_dialect", schema_dialect, get_args(SchemaDialect))
+        if endpoint is not None:
+            _check_choice("endpoint", endpoint, get_args(EndpointKind))
+        base_url = base_url or os.environ.get("AGENTKIT_BASE_URL") or None
+        credential = find_credential(api_key, base_url)
+        root = api_root(credential.base_url, api_version, allow_insecure_http=allow_insecure_http)
+        own = ("authorization", f"Bearer {credential.key}") if bearer else ("x-goog-api-key", credential.key)
+        retry = retry or Retry()
+        self._settings = _Settings(
+            root=root,
+            key=credential.key,
+            key_source=credential.source,
+            endpoint=endpoint or endpoint_kind(root),
+            headers={
+                "content-type": "application/json",
+                "user-agent": "agentkit",
+                **check_headers(headers),
+                own[0]: SecretText(own[1]),
+            },
+            retry=retry,
+            budget=RetryBudget(retry.budget),
+            max_response_bytes=max_response_bytes,
+            max_stream_bytes=max_stream_bytes,
+        )
+        self._schema_dialect: SchemaDialect = schema_dialect
+        self._new_transport = transport or (lambda: HttpxTransport(timeouts=timeouts, trust_env=trust_env))
+        self._shared: dict[object, _Shared] = {}
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, with the version: `https://api.cometapi.com/v1beta`."""
+        return self._settings.root
+
+    @property
+    def endpoint(self) -> EndpointKind:
+        """Whose dialect is spoken there. Google's own takes some requests that no other does."""
+        return self._settings.endpoint
+
+    @property
+    def key_source(self) -> str:
+        """Where the key was found, for messages: "the COMETAPI_KEY variable"."""
+        return self._settings.key_source
+
+    @property
+    def retry(self) -> Retry:
+        """When to ask again."""
+        return self._settings.retry
+
+    @property
+    def schema_dialect(self) -> SchemaDialect:
+        """How functions are declared."""
+        return self._schema_dialect
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncGenerator["Connection", None]:
+        """Open a pool of connections, or share the one of the `async with client:` around, if it is of this loop."""
+        shared = self._shared.get(current_token())
+        if shared is not None:
+            yield Connection(self._settings, shared.transport)
+            return
+        transport = self._new_transport()
+        try:
+            yield Connection(self._settings, transport)
+        finally:
+            await transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Open one pool for all runs inside the block, in this event loop."""
+        shared = self._shared.setdefault(current_token(), _Shared(transport=self._new_transport()))
+        shared.users += 1
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the pool when the last block of this event loop ends."""
+        token = current_token()
+        shared = self._shared[token]
+        shared.users -= 1
+        if not shared.users:
+            del self._shared[token]
+            await shared.transport.aclose()
+
+    async def generate(
+        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
+    ) -> GenerateContentResponse:
+        """Ask once, over a connection of its own; see `Connection.generate`."""
+        async with self.connect() as connection:
+            return await connection.generate(model, request, on_retry=on_retry)
+
+    async def stream(
+        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
+    ) -> AsyncGenerator[GenerateContentResponse, None]:
+        """Stream one answer, over a connection of its own; see `Connection.stream`."""
+        async with (
+            self.connect() as connection,
+            aclosing(connection.stream(model, request, on_retry=on_retry)) as chunks,
+        ):
+            async for chunk in chunks:
+                yield chunk
+
+    async def count_tokens(self, model: str, request: GenerateContentRequest) -> CountTokensResponse:
+        """Count the tokens of a request; see `Connection.count_tokens`."""
+        async with self.connect() as connection:
+            return await connection.count_tokens(model, request)
+
+    async def list_models(self) -> list[Model]:
+        """Return the models that the key may use; see `Connection.list_models`."""
+        async with self.connect() as connection:
+            return await connection.list_models()
+
+    def __repr__(self) -> str:
+        """Show where requests go and where the key came from, never the key."""
+        return f"GeminiClient(base_url={self.base_url!r}, key from {self.key_source})"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: the key would be in the bytes."""
+        raise TypeError("A GeminiClient holds an API key and cannot be pickled. Make one where it is needed.")
+
+
+class Connection:
+    """An open pool of connections with the settings of its client. Made by `GeminiClient.connect`."""
+
+    def __init__(self, settings: "_Settings", transport: Transport) -> None:
+        self._settings = settings
+        self._transport = transport
+
+    async def generate(
+        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
+    ) -> GenerateContentResponse:
+        """Ask for a whole answer; failures that may heal are asked again.
+
+        Args:
+            model: With or without `models/`.
+            request: Sent as it is.
+            on_retry: Awaited before each wait for another attempt.
+
+        Raises:
+            GeminiError: With `attempts` and `elapsed_s`.
+            ConfigurationError: No model can have this name.
+        """
+        post = self._post(model, "generateContent", _encoded(request))
+        return await self._ask(post, self._asked(model), GenerateContentResponse, on_retry)
+
+    async def stream(
+        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
+    ) -> AsyncGenerator[GenerateContentResponse, None]:
+        """Yield the pieces of an answer as they come. Iterate inside `aclosing`.
+
+        Failures are asked again until the first piece was handed out, never after it.
+
+        Raises:
+            StreamInterrupted: The stream broke off or ended without a finish reason; `partial` is the text so far.
+            GeminiError: Any other failure, with `attempts` and `elapsed_s`.
+        """
+        asked, settings = self._asked(model), self._settings
+        post = self._post(model, "streamGenerateContent?alt=sse", _encoded(request))
+        attempts = Attempts(settings.retry, settings.budget, on_retry)
+        texts: list[str] = []
+        while True:
+            try:
+                async with self._answer(post, asked) as response:
+                    chunks = read_stream(
+                        response,
+                        asked,
+                        max_bytes=settings.max_stream_bytes,
+                        max_event_bytes=settings.max_response_bytes,
+                    )
+                    async with aclosing(chunks):
+                        async for chunk in chunks:
+                            texts.append(chunk.text)
+                            yield chunk
+                attempts.succeeded()
+                return
+            except GeminiError as error:
+                failure = error
+            if texts:  # one for each piece that was handed out, empty or not
+                raise attempts.over(_interrupted(failure, "".join(texts)))
+            await attempts.failed(failure)
+
+    async def count_tokens(self, model: str, request: GenerateContentRequest) -> CountTokensResponse:
+        """Return how many tokens `request` would cost as input, tools and instructions included."""
+        fields = cast(dict[str, object], json.loads(_encoded(request)))
+        if self._settings.endpoint == "google":
+            counted: dict[str, object] = {"generateContentRequest": {"model": model_path(model), **fields}}
+        else:
+            counted = {name: fields[name] for name in _COUNTED_OUTSIDE_GOOGLE if name in fields}
+        body = json.dumps(counted).encode()
+        return await self._ask(self._post(model, "countTokens", body), self._asked(model), CountTokensResponse, None)
+
+    async def list_models(self) -> list[Model]:
+        """Return all models that the key may use."""
+        models: list[Model] = []
+        query = "models?pageSize=1000"
+        for _ in range(_MODEL_PAGES):
+            page = await self._ask(self._request("GET", query), self._asked(""), ListModelsResponse, None)
+            models += page.models or []
+            if not page.next_page_token:
+                return models
+            query = f"models?pageSize=1000&pageToken={quote(page.next_page_token, safe='')}"
+        raise ProtocolError(f"The list of models at {self._settings.root} has no end: {_MODEL_PAGES} pages were read.")
+
+    async def _ask(self, request: HttpRequest, asked: Asked, kind: type[Message], on_retry: OnRetry | None) -> Message:
+        """Return a whole answer, asking again as long as that makes sense."""
+        attempts = Attempts(self._settings.retry, self._settings.budget, on_retry)
+        while True:
+            try:
+                async with self._answer(request, asked) as response:
+                    body = await read_body(response, self._settings.max_response_bytes)
+                    answer = parse_answer(kind, body, response, asked)
+            except GeminiError as error:
+                failure = error
+            else:
+                attempts.succeeded()
+                return answer
+            await attempts.failed(failure)
+
+    @asynccontextmanager
+    async def _answer(self, request: HttpRequest, asked: Asked) -> AsyncGenerator[HttpResponse, None]:
+        """Send one request; inside the block there is an answer with a good status."""
+        begun = anyio.current_time()
+        await checkpoint_if_cancelled()  # a run that is over sends nothing
+        async with self._transport.send(request) as response:
+            elapsed_s = round(anyio.current_time() - begun, 3)
+            log.debug("request.answered", url=request.url, status=response.status, elapsed_s=elapsed_s)
+            await refuse_failure(response, asked)
+            yield response
+
+    def _asked(self, model: str) -> Asked:
+        settings = self._settings
+        return Asked(model=model, base_url=settings.root, key_source=settings.key_source, key=settings.key)
+
+    def _post(self, model: str, method: str, body: bytes) -> HttpRequest:
+        return self._request("POST", f"{model_path(model)}:{method}", body)
+
+    def _request(self, method: str, path: str, body: bytes = b"") -> HttpRequest:
+        settings = self._settings
+        return HttpRequest(method=method, url=f"{settings.root}/{path}", headers=settings.headers, body=body)
+
+
+@frozen
+class _Settings:
+    """What connections take from their client."""
+
+    root: str
+    key: SecretText
+    key_source: str
+    endpoint: EndpointKind
+    headers: Mapping[str, str]
+    retry: Retry
+    budget: RetryBudget
+    max_response_bytes: int
+    max_stream_bytes: int
+
+
+@dataclass(kw_only=True)
+class _Shared:
+    """The pool of an `async with client:`, in one event loop."""
+
+    transport: Transport
+    users: int = 0
+
+
+def _interrupted(error: GeminiError, partial: str) -> GeminiError:
+    """What a failure means after parts were handed out. Errors that say more than "it broke off" stay themselves."""
+    if not isinstance(error, ConnectionFailed | ProtocolError):
+        return error
+    interrupted = StreamInterrupted(str(error), partial)
+    interrupted.__cause__ = error
+    return interrupted
+
+
+def _encoded(request: GenerateContentRequest) -> bytes:
+    try:
+        return request.encode()
+    except WireError as error:
+        raise ConfigurationError(f"The request cannot be written as JSON: {error}") from error
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise ConfigurationError(f"{name}={value!r} is not known. Choose one of {', '.join(map(repr, choices))}.")
+
+
+def _check_seconds(**limits: object) -> None:
+    for name, value in limits.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+            raise ConfigurationError(f"{name}={value!r}: give a number of seconds above 0; no wait is endless.")
+
+
+def _check_bytes(**limits: object) -> None:
+    for name, value in limits.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise ConfigurationError(f"{name}={value!r}: give a whole number of bytes above 0.")

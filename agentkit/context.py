@@ -1,0 +1,64 @@
+"""What tools and policies may know about the run they serve."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import field
+from typing import Generic, TypeVar
+
+import anyio.from_thread
+from anyio.lowlevel import EventLoopToken
+
+from agentkit._frozen import frozen
+from agentkit.events import Event, ToolProgress
+from agentkit.usage import Usage
+from agentkit.wire import Content
+
+__all__ = ["RunContext"]
+
+Deps = TypeVar("Deps")
+
+
+async def _emit_nowhere(_event: Event) -> None:
+    return
+
+
+@frozen
+class RunContext(Generic[Deps]):
+    """The run, as seen by one tool call. It may stand anywhere in a signature and never reaches the schema.
+
+    Attributes:
+        deps: What the caller gave to `run(..., deps=...)`.
+        run_id: The run.
+        tool: The name of the tool; empty outside a call.
+        call_key: `{run_id}:{turn}:{index}`, the same when the call is repeated after a crash; empty outside a call.
+        usage: Spent so far.
+        deadline: When the run's time is over, on the event loop's clock (`anyio.current_time()`); None for no limit.
+        token: The event loop of the run: `anyio.from_thread.run(..., token=ctx.token)` calls into it from a thread.
+        contents: The conversation so far, the model's request for this call included.
+    """
+
+    deps: Deps
+    run_id: str
+    tool: str = ""
+    call_key: str = ""
+    usage: Usage = field(default_factory=Usage)
+    deadline: float | None = None
+    contents: Sequence[Content] = field(default=(), repr=False)
+    token: EventLoopToken | None = field(default=None, repr=False, compare=False)
+    emit: Callable[[Event], Awaitable[None]] = field(default=_emit_nowhere, repr=False)
+
+    @property
+    def idempotency_key(self) -> str:
+        """A key that is equal in every repetition of this call: hand it to the payment service."""
+        return self.call_key
+
+    async def progress(self, message: str, *, fraction: float | None = None) -> None:
+        """Tell whoever watches the run how far this call is."""
+        await self.emit(ToolProgress(key=self.call_key, tool=self.tool, message=message, fraction=fraction))
+
+    async def _send(self, event: ToolProgress) -> None:
+        await self.emit(event)
+
+    def progress_sync(self, message: str, *, fraction: float | None = None) -> None:
+        """Do what `progress` does, from a tool that is not async."""
+        event = ToolProgress(key=self.call_key, tool=self.tool, message=message, fraction=fraction)
+        anyio.from_thread.run(self._send, event, token=self.token)

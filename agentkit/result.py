@@ -1,0 +1,125 @@
+"""What a run gives back: an answer, or a pause."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import field
+from typing import Any, Generic, Literal, TypeVar
+
+from agentkit._frozen import frozen
+from agentkit.approval import ApprovalRequest
+from agentkit.citations import Citation, cited_text, read_citations
+from agentkit.errors import RunError
+from agentkit.executed import ExecutedCode, read_code
+from agentkit.media import Image, read_images
+from agentkit.state import RunState, ToolFailure
+from agentkit.usage import Usage
+from agentkit.wire import Content, Part
+
+__all__ = ["RunResult"]
+
+Out = TypeVar("Out")
+
+
+class _NoAnswer:
+    def __repr__(self) -> str:
+        return "<none yet: paused>"
+
+
+_NO_ANSWER: Any = _NoAnswer()
+
+
+@frozen
+class RunResult(Generic[Out]):
+    """The answer of a run, or a pause (`result.paused`).
+
+    Attributes:
+        state: The run as data: `state.dump_json()` saves it, `agent.resume(state, ...)` goes on from a pause.
+    """
+
+    state: RunState = field(repr=False)
+    answer: Out = field(default=_NO_ANSWER)
+
+    @property
+    def output(self) -> Out:
+        """The answer: text, or a value of the type asked for with `output=...`.
+
+        Raises:
+            RunError: The run is paused and has no answer yet.
+        """
+        if self.answer is _NO_ANSWER:
+            keys = ", ".join(repr(request.key) for request in self.paused)
+            raise RunError(f"The run is paused for decisions about {keys}. Go on with agent.resume(result.state, ...).")
+        return self.answer
+
+    @property
+    def paused(self) -> list[ApprovalRequest]:
+        """The calls that a person must decide about; empty if the run has its answer."""
+        return self.state.waiting
+
+    @property
+    def stop(self) -> Literal["answer", "limit", "truncated", "paused"]:
+        """Why the run ended: an answer, the best answer at a limit, an answer cut by the output limit, or a pause."""
+        return self.state.stop or "paused"
+
+    @property
+    def text(self) -> str:
+        """The text of the last answer, whatever the output type."""
+        last = next(self._answers(newest_first=True), None)
+        return last.text if last else ""
+
+    @property
+    def thoughts(self) -> str:
+        """The thought summaries of the run, where they were asked for."""
+        return "\n".join(part.text for part in self._parts() if part.thought and part.text)
+
+    @property
+    def usage(self) -> Usage:
+        """What the run has spent."""
+        return self.state.usage
+
+    @property
+    def contents(self) -> Sequence[Content]:
+        """The whole conversation: the history for a next run."""
+        return self.state.contents
+
+    @property
+    def citations(self) -> list[Citation]:
+        """The sources of the last answer; spans count characters of `text`."""
+        return self._citations(self.text)
+
+    def cited(self) -> str:
+        """Return `text` with [1] marks behind what is supported, and a list of the sources."""
+        return cited_text(self.text, self.citations)
+
+    @property
+    def code(self) -> list[ExecutedCode]:
+        """The code that Gemini ran at the service in this run."""
+        return read_code(self._parts())
+
+    @property
+    def images(self) -> list[Image]:
+        """The images that came in this run's answers."""
+        return list(read_images(self._parts()))
+
+    @property
+    def tool_failures(self) -> list[ToolFailure]:
+        """The calls in which a tool raised something other than `ToolError`."""
+        return list(self.state.failures)
+
+    def _answers(self, *, newest_first: bool = False) -> Iterator[Content]:
+        contents = self.state.contents[self.state.start :]
+        return (content for content in (reversed(contents) if newest_first else contents) if content.role == "model")
+
+    def _parts(self) -> Iterator[Part]:
+        return (part for content in self._answers() for part in content.parts or [])
+
+    def _citations(self, text: str) -> list[Citation]:
+        """Citations of the answer with this text; sources of earlier turns are kept without a span."""
+        found: list[Citation] = []
+        for candidate in self.state.grounding:
+            for citation in read_citations(candidate):
+                same_answer = candidate.content is not None and candidate.content.text == text
+                if not same_answer:
+                    citation = Citation(title=citation.title, url=citation.url, text=citation.text)
+                if citation not in found:
+                    found.append(citation)
+        return found

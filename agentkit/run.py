@@ -1,0 +1,135 @@
+"""One run with all its parts found: what the loop works on."""
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from anyio.lowlevel import current_token
+
+from agentkit.approval import Decision
+from agentkit.builtin import BuiltinTool
+from agentkit.client import GeminiClient
+from agentkit.context import RunContext
+from agentkit.errors import ConfigurationError
+from agentkit.events import Event
+from agentkit.middleware import Middleware
+from agentkit.models import facts
+from agentkit.output import FINAL_ANSWER, OutputSpec
+from agentkit.state import PendingCall, RunState
+from agentkit.tool import ErrorMode
+from agentkit.toolset import Toolbox
+from agentkit.usage import Limits
+from agentkit.wire import Content, GenerateContentRequest, Part, Tool, ToolConfig
+
+Deps = TypeVar("Deps")
+Out = TypeVar("Out")
+
+
+@dataclass(kw_only=True)
+class Run(Generic[Deps, Out]):
+    """The state of a run together with everything that serves it. Two runs share none of it but settings.
+
+    Attributes:
+        settings: Fields of the request that the agent fixes: generationConfig, safetySettings.
+        decisions: What people said about waiting calls, by key.
+        emit: Where events go; with a streamed run, it waits for the reader.
+        streamed: Whether answers are asked for as streams.
+        deadline: When the run's time is over, on the event loop's clock; infinite for no limit.
+    """
+
+    state: RunState
+    deps: Deps
+    client: GeminiClient
+    toolbox: Toolbox
+    builtins: Sequence[BuiltinTool]
+    output: OutputSpec[Out]
+    instructions: str
+    settings: Mapping[str, Any]
+    limits: Limits
+    middleware: Sequence[Middleware]
+    errors: ErrorMode
+    tool_timeout_s: float
+    parallel_calls: int
+    emit: Callable[[Event], Awaitable[None]]
+    streamed: bool = False
+    decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
+    deadline: float = float("inf")
+
+    @property
+    def output_mode(self) -> Literal["text", "native", "function"]:
+        """How the typed answer is asked for: JSON mode where this model allows it beside the tools."""
+        if self.output.reader is None:
+            return "text"
+        allowed = facts(self.state.model)
+        clash = (len(self.toolbox) and not allowed.json_with_functions) or (
+            self.builtins and not allowed.json_with_builtins
+        )
+        return "function" if clash else "native"
+
+    @functools.cached_property
+    def template(self) -> GenerateContentRequest:
+        """The request without contents. It is the same in every turn of the run."""
+        fields: dict[str, Any] = dict(self.settings)
+        if self.instructions:
+            fields["system_instruction"] = Content(parts=[Part(text=self.instructions)])
+        if self.output_mode == "native":
+            fields["generation_config"] = fields["generation_config"].replace(**self.output.generation_config())
+        if not fields["generation_config"].raw:
+            del fields["generation_config"]
+        fields.update(self._tool_fields())
+        return GenerateContentRequest(contents=[], **fields)
+
+    def _tool_fields(self) -> dict[str, Any]:
+        declarations = self.toolbox.declarations(self.client.schema_dialect)
+        if self.output_mode == "function":
+            declarations.append(self.output.declaration())
+        check_combination(self, bool(declarations))
+        tools = [Tool(function_declarations=declarations)] if declarations else []
+        tools += [builtin.to_wire() for builtin in self.builtins]
+        config: dict[str, Any] = {}
+        for builtin in self.builtins:
+            config.setdefault("retrievalConfig", {}).update(builtin.retrieval_config())
+        if not config.get("retrievalConfig"):
+            config.pop("retrievalConfig", None)
+        if declarations and self.builtins:
+            config["includeServerSideToolInvocations"] = True
+        if self.output_mode == "function":  # every answer is a call, the final one included
+            config["functionCallingConfig"] = {"mode": "ANY"}
+        return ({"tools": tools} if tools else {}) | ({"tool_config": ToolConfig.parse(config)} if config else {})
+
+    def context(self, call: PendingCall | None = None) -> RunContext[Deps]:
+        """Return what a tool or a policy may know now."""
+        return RunContext(
+            deps=self.deps,
+            run_id=self.state.run_id,
+            tool=call.name if call else "",
+            call_key=call.key if call else "",
+            usage=self.state.usage,
+            deadline=None if self.deadline == float("inf") else self.deadline,
+            contents=self.state.contents.copy(),
+            token=current_token(),
+            emit=self.emit,
+        )
+
+
+def check_combination(run: Run[Any, Any], has_functions: bool) -> None:
+    """Refuse, before any request, what the model or the endpoint cannot combine. Source: protocol sheet, section 6.
+
+    Raises:
+        ConfigurationError: The message says what works instead.
+    """
+    if not (run.builtins and has_functions):
+        return
+    names = ", ".join(type(builtin).__name__ for builtin in run.builtins)
+    if not facts(run.state.model).builtins_with_functions:
+        what = "with functions" if len(run.toolbox) else f"with a typed output (it needs the function {FINAL_ANSWER!r})"
+        raise ConfigurationError(
+            f"{run.state.model} cannot combine built-in tools ({names}) {what}. "
+            "Use a model of Gemini 3 or newer, or two agents: one with the built-in tools, one with the functions."
+        )
+    if run.client.endpoint in ("vertex", "comet"):
+        raise ConfigurationError(
+            f"The {run.client.endpoint} endpoint cannot combine built-in tools ({names}) with functions. Use Google's "
+            "endpoint (set GEMINI_API_KEY), or two agents: one with the built-in tools, one with the functions."
+        )

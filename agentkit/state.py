@@ -1,0 +1,315 @@
+"""A run as data: JSON in, JSON out. It changes only through the loop; `Agent` holds none."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from types import NoneType
+from typing import Any, Literal, Self, cast, get_args
+
+from agentkit.approval import ApprovalRequest
+from agentkit.errors import OutputInvalid, StateInvalid
+from agentkit.usage import Usage
+from agentkit.wire import (
+    Candidate,
+    Content,
+    FunctionCall,
+    FunctionResponse,
+    GenerateContentResponse,
+    History,
+    Part,
+)
+
+__all__ = ["PendingCall", "RunState", "ToolFailure"]
+
+STATE_VERSION = 1
+MAX_REPAIRS = 2
+
+Stop = Literal["answer", "limit", "truncated"]
+Kind = type | tuple[type, ...]
+
+
+@dataclass(kw_only=True)
+class PendingCall:
+    """A call that the model asked for and that is not closed yet.
+
+    Attributes:
+        key: `{run_id}:{turn}:{index}`; the same in every repetition.
+        call: What the model sent.
+        response: What it will be told; None while the call is open.
+        waiting: Whether a person must decide first.
+        refused: Why it must not run, although it was asked for; empty if it may.
+    """
+
+    key: str
+    call: FunctionCall
+    response: FunctionResponse | None = None
+    waiting: bool = False
+    refused: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name the model wrote; it need not exist."""
+        return self.call.name or ""
+
+    @property
+    def request(self) -> ApprovalRequest:
+        """The call as a question to a person."""
+        return ApprovalRequest(key=self.key, tool=self.name, args=self.call.args or {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolFailure:
+    """A call that raised something unexpected. The model may have been told less.
+
+    Attributes:
+        key: The call.
+        tool: The tool.
+        error_type: The exception's class name.
+        text: The exception's text.
+    """
+
+    key: str
+    tool: str
+    error_type: str
+    text: str
+
+
+@dataclass(kw_only=True)
+class RunState:
+    """One run, as far as it has come. `dump_json` and `RunState.load_json` carry it to another process.
+
+    Attributes:
+        run_id: Unique; part of each call's key.
+        model: The model that was asked.
+        contents: The conversation, append-only, as it goes over the wire.
+        start: Where this run begins in `contents`; what stands before is history.
+        pending: The calls of the last answer, until all are closed.
+        usage: Spent so far.
+        stop: Why the run ended; None while it goes on.
+        final: The arguments of an accepted final-answer call; None if the answer is text.
+        closing: Whether the turn under way is the last one that the limits allow.
+        repairs: How often the output was sent back as invalid.
+        cut: Whether the last answer was cut at the output limit.
+        cut_calls: How often calls came that were not run, because their answer did not end well.
+        failures: Tools that raised.
+        grounding: For each answer that carried sources: its candidate, without logprobs.
+        model_version: The model that answered, as the service names it.
+    """
+
+    run_id: str
+    model: str
+    contents: History
+    start: int = 0
+    pending: list[PendingCall] = field(default_factory=list[PendingCall])
+    usage: Usage = field(default_factory=Usage)
+    stop: Stop | None = None
+    final: dict[str, Any] | None = None
+    closing: bool = False
+    repairs: int = 0
+    cut: bool = False
+    cut_calls: int = 0
+    failures: list[ToolFailure] = field(default_factory=list[ToolFailure])
+    grounding: list[Candidate] = field(default_factory=list[Candidate])
+    model_version: str = ""
+
+    @classmethod
+    def begin(cls, model: str, prompt: Content, history: Sequence[Content] = ()) -> Self:
+        """Return the state of a run that has asked nothing yet."""
+        contents = history.copy() if isinstance(history, History) else History(history)
+        start = len(contents)
+        contents.append(prompt)
+        return cls(run_id=uuid.uuid4().hex, model=model, contents=contents, start=start)
+
+    @property
+    def waiting(self) -> list[ApprovalRequest]:
+        """The calls that a person must decide about before the run can go on."""
+        return [call.request for call in self.pending if call.waiting and call.response is None]
+
+    def accept(self, response: GenerateContentResponse, *, refused: str = "") -> None:
+        """Take a usable answer: its content verbatim, its calls as open.
+
+        `refused` says why the calls must not run, if so; they are then answered with that sentence.
+        """
+        candidate, content = response.candidate, response.content
+        if candidate is None or content is None:
+            raise ValueError("accept() takes answers with a content only")
+        # Verbatim: Gemini refuses (HTTP 400) a function call that comes back without its thought signature.
+        # But a content without the role it was said in would go back as the user's.
+        self.contents.append(content if content.role == "model" else content.replace(role="model"))
+        turn = self.usage.turns
+        self.usage += Usage(turns=1)
+        self.model_version = response.model_version or self.model_version
+        self.cut = candidate.finish_reason == "MAX_TOKENS"
+        self.cut_calls += bool(refused) and candidate.finish_reason != "UNEXPECTED_TOOL_CALL"
+        self.pending = [
+            PendingCall(key=f"{self.run_id}:{turn}:{index}", call=call, refused=refused)
+            for index, call in enumerate(_open_calls(content))
+        ]
+        if candidate.grounding_metadata or candidate.url_context_metadata or candidate.citation_metadata:
+            self.grounding.append(candidate.replace(logprobs_result=None))
+
+    def close_calls(self) -> None:
+        """Append the one user content that answers every call, in the order asked."""
+        parts = [Part(function_response=call.response) for call in self.pending if call.response is not None]
+        if len(parts) != len(self.pending):
+            raise ValueError("close_calls() needs a response for every pending call")
+        self.contents.append(Content(role="user", parts=parts))
+        self.usage += Usage(tool_calls=len(parts))
+        self.pending = []
+
+    def end(self) -> None:
+        """Note why the run ended, now that it has its answer."""
+        self.stop = "truncated" if self.cut else "limit" if self.closing else "answer"
+
+    def repair(self, error: OutputInvalid) -> None:
+        """Ask for the answer again, telling what is wrong with it.
+
+        Raises:
+            OutputInvalid: `error` itself, when it was asked often enough.
+        """
+        self.count_repair(error)
+        text = f"Your answer could not be used: {error.problem}\nAnswer again, in the form that was asked for."
+        self.contents.append(Content(role="user", parts=[Part(text=text)]))
+
+    def count_repair(self, error: OutputInvalid) -> None:
+        """Count one more try; raise `error` when there were `MAX_REPAIRS`, or when no turn is left."""
+        if self.repairs >= MAX_REPAIRS or self.closing:
+            raise error
+        self.repairs += 1
+
+    def copy(self) -> Self:
+        """Return an independent state; contents are shared as values."""
+        return replace(
+            self,
+            contents=self.contents.copy(),
+            pending=[replace(call) for call in self.pending],
+            failures=list(self.failures),
+            grounding=list(self.grounding),
+        )
+
+    def dump_json(self) -> bytes:
+        """Return the state as UTF-8 JSON."""
+        head = {
+            "version": STATE_VERSION,
+            "run_id": self.run_id,
+            "model": self.model,
+            "start": self.start,
+            "pending": [_dump_call(call) for call in self.pending],
+            "usage": asdict(self.usage),
+            "stop": self.stop,
+            "final": self.final,
+            "closing": self.closing,
+            "repairs": self.repairs,
+            "cut": self.cut,
+            "cut_calls": self.cut_calls,
+            "failures": [asdict(failure) for failure in self.failures],
+            "grounding": [candidate.to_wire() for candidate in self.grounding],
+            "model_version": self.model_version,
+        }
+        return json.dumps(head).encode()[:-1] + b', "contents": ' + self.contents.encode() + b"}"
+
+    @classmethod
+    def load_json(cls, data: bytes | str) -> Self:
+        """Return the state that `dump_json` wrote.
+
+        Raises:
+            StateInvalid: The data is damaged, of another program, or of a newer version.
+        """
+        try:
+            raw = json.loads(data)
+            version = cast("dict[str, object]", raw).get("version") if isinstance(raw, dict) else None
+            if isinstance(version, int) and version > STATE_VERSION:
+                raise StateInvalid(
+                    f"The saved run has version {version}; this agentkit reads up to {STATE_VERSION}. Update agentkit."
+                )
+            stored = _checked(cast(object, raw), _STORED)
+            if not 0 <= stored["start"] < len(stored["contents"]):
+                raise ValueError("its own contents are missing")
+            if stored["version"] != STATE_VERSION or stored["stop"] not in (None, *get_args(Stop)):
+                raise ValueError(f"version {stored['version']!r}, stop {stored['stop']!r}")
+            return cls(
+                **{name: stored[name] for name in _PLAIN},
+                contents=History.parse(stored["contents"]),
+                pending=[_load_call(_checked(call, _STORED_CALL)) for call in stored["pending"]],
+                usage=Usage(**_checked(stored["usage"], dict.fromkeys(asdict(Usage()), int))),
+                failures=[ToolFailure(**_checked(failure, _STORED_FAILURE)) for failure in stored["failures"]],
+                grounding=[Candidate.parse(candidate) for candidate in stored["grounding"]],
+            )
+        except (ValueError, TypeError, RecursionError) as error:
+            first = str(error).splitlines()[0][:200]
+            raise StateInvalid(
+                f"This is not a whole saved run ({first}). Load the bytes that dump_json() gave."
+            ) from error
+
+
+_PLAIN = ("run_id", "model", "start", "stop", "final", "closing", "repairs", "cut", "cut_calls", "model_version")
+
+
+# The stored form. Checked strictly, so that a damaged file is refused and never loaded in part.
+_STORED: Mapping[str, Kind] = {
+    **dict.fromkeys(("version", "start", "repairs", "cut_calls"), int),
+    **dict.fromkeys(("run_id", "model", "model_version"), str),
+    **dict.fromkeys(("closing", "cut"), bool),
+    **dict.fromkeys(("pending", "failures", "grounding", "contents"), list),
+    "usage": dict,
+    "stop": (str, NoneType),
+    "final": (dict, NoneType),
+}
+_STORED_CALL: Mapping[str, Kind] = {
+    "key": str,
+    "call": dict,
+    "response": (dict, NoneType),
+    "waiting": bool,
+    "refused": str,
+}
+_STORED_FAILURE: Mapping[str, Kind] = dict.fromkeys(("key", "tool", "error_type", "text"), str)
+
+
+def _checked(stored: object, kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """Return `stored`, an object that has exactly these fields, each of its kind. ValueError if it has not."""
+    if not isinstance(stored, dict):
+        raise ValueError(f"an object was expected, not {type(stored).__name__}")
+    found = cast("dict[str, Any]", stored)
+    if found.keys() != kinds.keys():
+        wrong = sorted(map(str, found.keys() ^ kinds.keys()))
+        raise ValueError(f"missing or unknown fields: {', '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}")
+    for name, kind in kinds.items():
+        if not isinstance(found[name], kind) or (isinstance(found[name], bool) and kind is not bool):
+            raise ValueError(f"{name!r} is of type {type(found[name]).__name__}")
+    return found
+
+
+def _open_calls(content: Content) -> list[FunctionCall]:
+    """Return the calls that we must answer: tools that the service runs (MCP) come with their response."""
+    answered = [part.function_response for part in content.parts or [] if part.function_response is not None]
+    ids = {response.id for response in answered if response.id is not None}
+    names = [response.name for response in answered if response.id is None]
+    calls: list[FunctionCall] = []
+    for call in content.function_calls:
+        if call.id is not None and call.id in ids:
+            continue
+        if call.name in names:
+            names.remove(call.name)
+            continue
+        calls.append(call)
+    return calls
+
+
+def _dump_call(call: PendingCall) -> dict[str, Any]:
+    return {
+        "key": call.key,
+        "call": call.call.to_wire(),
+        "response": call.response.to_wire() if call.response else None,
+        "waiting": call.waiting,
+        "refused": call.refused,
+    }
+
+
+def _load_call(stored: dict[str, Any]) -> PendingCall:
+    response = stored.pop("response")
+    return PendingCall(
+        call=FunctionCall.parse(stored.pop("call")),
+        response=None if response is None else FunctionResponse.parse(response),
+        **stored,
+    )

@@ -1,0 +1,159 @@
+"""One request to the model and a usable answer to it."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+from agentkit._log import get_logger
+from agentkit.client import Connection, RetryNotice
+from agentkit.errors import MalformedCall
+from agentkit.events import Retrying, TextDelta, ThoughtDelta, TurnFinished, TurnStarted
+from agentkit.middleware import Middleware
+from agentkit.output import FINAL_ANSWER
+from agentkit.run import Run
+from agentkit.usage import Usage
+from agentkit.verdict import Verdict, judge
+from agentkit.wire import (
+    Content,
+    FunctionCallingConfig,
+    GenerateContentRequest,
+    GenerateContentResponse,
+    Merger,
+    Part,
+    ToolConfig,
+    merge,
+)
+
+__all__ = ["ask_model", "build_request"]
+
+log = get_logger("turn")
+
+CLOSING = (
+    "This is the last turn: a limit of this run is reached and no more functions can be called. "
+    "Give the best answer you can from what is known, and say what is missing."
+)
+MAX_HOPS = 64  # of one long answer; a hop holds up to 65,536 tokens
+
+Send = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
+
+
+def build_request(run: Run[Any, Any]) -> GenerateContentRequest:
+    """Return the request for the next turn. Pure: the same state gives the same bytes."""
+    request = run.template.replace(contents=run.state.contents.copy())
+    return _closing(run, request) if run.state.closing else request
+
+
+def _closing(run: Run[Any, Any], request: GenerateContentRequest) -> GenerateContentRequest:
+    """Ask for an answer without functions. They stay declared: the calls in the history refer to them."""
+    text = f"{run.instructions}\n\n{CLOSING}" if run.instructions else CLOSING
+    request = request.replace(system_instruction=Content(parts=[Part(text=text)]))
+    if run.output_mode == "function":
+        return _calling(request, mode="ANY", allowedFunctionNames=[FINAL_ANSWER])
+    return _calling(request, mode="NONE") if len(run.toolbox) else request
+
+
+def _calling(request: GenerateContentRequest, **config: Any) -> GenerateContentRequest:
+    before = request.tool_config if request.tool_config is not None else ToolConfig()
+    return request.replace(tool_config=before.replace(function_calling_config=FunctionCallingConfig.parse(config)))
+
+
+async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[GenerateContentResponse, str]:
+    """Ask until there is a usable answer, within a small budget of its own.
+
+    Returns:
+        The answer, and why its calls must not run (empty if they may).
+
+    Raises:
+        RunError: The answer was blocked, cut, empty or malformed, also when asked again.
+        GeminiError: The API could not be asked.
+    """
+    state = run.state
+    await run.emit(TurnStarted(turn=state.usage.turns + 1))
+    send = _through_middleware(run, functools.partial(_send, run, connection))
+    first = request = build_request(run)
+    before = state.usage
+    attempt = 1
+    while True:
+        response = await send(request)
+        verdict = judge(
+            response,
+            attempt=attempt,
+            structured=run.output_mode == "native",
+            cut_before=state.cut_calls > 0,
+            calls_allowed=(len(run.toolbox) > 0 and not state.closing) or run.output_mode == "function",
+        )
+        if verdict.error is None:
+            break
+        if attempt >= verdict.tries:
+            limit = run.limits.reached(state.usage) if state.closing else None
+            if limit is not None and isinstance(verdict.error, MalformedCall):  # it wants to go on, and may not
+                raise limit from verdict.error
+            raise verdict.error
+        request = _changed(first, verdict, attempt)
+        reason = type(verdict.error).__name__
+        log.warning("answer.retry", reason=reason, attempt=attempt, run_id=state.run_id)
+        await run.emit(Retrying(reason=str(verdict.error), attempt=attempt, delay_s=0.0, discard_text=True))
+        attempt += 1
+    reason = str(response.finish_reason or "")
+    await run.emit(TurnFinished(turn=state.usage.turns + 1, finish_reason=reason, usage=state.usage - before))
+    return response, verdict.refused
+
+
+def _changed(first: GenerateContentRequest, verdict: Verdict, attempt: int) -> GenerateContentRequest:
+    """Return the request for the next attempt: unchanged, colder, then with a call forced."""
+    if verdict.change == "nothing":
+        return first
+    request = first.with_generation(temperature=0)
+    offers_functions = any(tool.function_declarations for tool in first.tools or [])
+    if attempt >= 2 and offers_functions:
+        request = _calling(request, mode="ANY")
+    return request
+
+
+def _through_middleware(run: Run[Any, Any], send: Send) -> Send:
+    def wrap(middleware: Middleware, proceed: Send) -> Send:
+        return lambda request: middleware.around_model(run.context(), request, proceed)
+
+    for middleware in reversed(run.middleware):
+        send = wrap(middleware, send)
+    return send
+
+
+async def _send(run: Run[Any, Any], connection: Connection, request: GenerateContentRequest) -> GenerateContentResponse:
+    """Ask once; go on while a long answer comes in hops (protocol sheet 8.7), and join them."""
+    ask = _stream if run.streamed else _generate
+    hops: list[GenerateContentResponse] = []
+    while len(hops) < MAX_HOPS:
+        hop = await ask(run, connection, request)
+        hops.append(hop)
+        run.state.usage += Usage.of_answer(hop.usage_metadata)  # each hop is billed by itself
+        if hop.finish_reason != "CONTINUATION" or hop.candidate is None:
+            break
+        request = request.replace(continuation_token=hop.candidate.continuation_token)
+    return merge(hops) if len(hops) > 1 else hops[0]
+
+
+async def _generate(
+    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
+) -> GenerateContentResponse:
+    return await connection.generate(run.state.model, request, on_retry=functools.partial(_tell_retry, run))
+
+
+async def _stream(
+    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
+) -> GenerateContentResponse:
+    """Read a stream to its end, telling its text as it comes."""
+    merger = Merger()
+    chunks = connection.stream(run.state.model, request, on_retry=functools.partial(_tell_retry, run))
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            merger.add(chunk)
+            for part in (chunk.content.parts or []) if chunk.content else []:
+                if part.text:
+                    await run.emit(ThoughtDelta(text=part.text) if part.thought else TextDelta(text=part.text))
+    return merger.response()
+
+
+async def _tell_retry(run: Run[Any, Any], notice: RetryNotice) -> None:
+    await run.emit(Retrying(reason=str(notice.error), attempt=notice.attempt, delay_s=notice.delay_s))

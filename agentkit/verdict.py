@@ -1,0 +1,130 @@
+"""What one answer of the model is worth: usable, worth asking again, or the end of the run. Pure decisions."""
+
+from typing import Literal
+
+from agentkit._frozen import frozen
+from agentkit.errors import EmptyResponse, MalformedCall, ResponseBlocked, ResponseTruncated, RunError
+from agentkit.wire import Candidate, Content, GenerateContentResponse
+
+__all__ = ["Verdict", "judge"]
+
+# 1 is STOP where a gateway sends enums as numbers.
+_GOOD_ENDS = ("STOP", 1)
+_BLOCKED = (
+    "SAFETY",
+    "RECITATION",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "LANGUAGE",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+    "ESCALATION",
+    "PUP_LIMITED_DISABLED",
+    "MODEL_ARMOR",
+)
+_BAD_CALLS = (
+    "MALFORMED_FUNCTION_CALL",
+    "UNEXPECTED_TOOL_CALL",
+    "TOO_MANY_TOOL_CALLS",
+    "MALFORMED_RESPONSE",
+    "MISSING_THOUGHT_SIGNATURE",
+)
+
+
+@frozen
+class Verdict:
+    """What to do with an answer.
+
+    Attributes:
+        error: None if the answer is usable; else what to raise when asking again did not help.
+        tries: How often to ask in all before raising; 1 means not again.
+        change: How to change the next request: not at all, or the ladder for malformed calls (temperature 0, then a
+            forced call).
+        refused: The answer is usable, but its calls must not run, and this is what the model is told.
+    """
+
+    error: RunError | None = None
+    tries: int = 1
+    change: Literal["nothing", "ladder"] = "nothing"
+    refused: str = ""
+
+
+def judge(
+    response: GenerateContentResponse,
+    *,
+    attempt: int = 1,
+    structured: bool = False,
+    cut_before: bool = False,
+    calls_allowed: bool = True,
+) -> Verdict:
+    """Judge an answer by its parts first and its finish reason second.
+
+    Args:
+        response: A whole answer; a stream's chunks merged.
+        attempt: How often this turn was asked; the first is 1.
+        structured: Whether the answer must be JSON, so that half of one is of no use.
+        cut_before: Whether an answer of this run was cut within a call already.
+        calls_allowed: Whether functions were offered in this turn.
+    """
+    candidate = response.candidate
+    feedback = response.prompt_feedback
+    if feedback is not None and feedback.block_reason and (candidate is None or not candidate.content):
+        message = feedback.block_reason_message or ""
+        return Verdict(error=ResponseBlocked(str(feedback.block_reason), "prompt", message))
+    if candidate is None:
+        return Verdict(error=EmptyResponse("none, no candidate", attempt), tries=2)
+    reason = candidate.finish_reason
+    name = str(reason) if reason is not None else "none"
+    content = candidate.content
+    if reason in _BLOCKED:
+        partial, message = content.text if content else "", candidate.finish_message or ""
+        return Verdict(
+            error=ResponseBlocked(name, "answer", message, partial), tries=2 if reason == "RECITATION" else 1
+        )
+    if reason == "MAX_TOKENS":
+        return _judge_cut(content, structured=structured, cut_before=cut_before)
+    has_calls = content is not None and bool(content.function_calls)
+    if reason in _BAD_CALLS or (has_calls and not calls_allowed):
+        return _judge_bad_call(candidate, name, attempt, calls_allowed=calls_allowed)
+    if content is None or not _says_something(content):
+        return Verdict(error=EmptyResponse(name, attempt), tries=2)
+    if has_calls and reason not in _GOOD_ENDS:
+        if cut_before:
+            return Verdict(
+                error=MalformedCall(name, candidate.finish_message or "the answer did not end well", attempt)
+            )
+        return Verdict(refused=f"This call was not run, because your answer did not end well ({name}). Call again.")
+    return Verdict()
+
+
+def _judge_cut(content: Content | None, *, structured: bool, cut_before: bool) -> Verdict:
+    if content is None or not _says_something(content):
+        return Verdict(error=ResponseTruncated("thinking used up the whole budget"))
+    if content.function_calls:
+        if cut_before:
+            return Verdict(error=ResponseTruncated("within a function call, twice", content.text))
+        return Verdict(refused="This call was not run, because your answer was cut at the output limit. Be shorter.")
+    if structured:
+        return Verdict(error=ResponseTruncated("the JSON is not whole", content.text))
+    return Verdict()
+
+
+def _judge_bad_call(candidate: Candidate, name: str, attempt: int, *, calls_allowed: bool) -> Verdict:
+    content = candidate.content
+    if name == "UNEXPECTED_TOOL_CALL" and calls_allowed and content is not None and content.function_calls:
+        # Telling the model which functions exist works (recorded with status 200) and costs no more than asking again.
+        return Verdict(
+            refused="This call was not run: the service did not expect it. Call again if it is still needed."
+        )
+    message = candidate.finish_message or "no details"
+    error = MalformedCall(name, message, attempt)
+    if name in ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "STOP", "1"):
+        return Verdict(error=error, tries=3 if calls_allowed else 2, change="ladder")
+    return Verdict(error=error, tries=2 if name == "MALFORMED_RESPONSE" else 1)
+
+
+def _says_something(content: Content) -> bool:
+    """Tell whether there is more than thoughts, empty text and lone signatures. White space counts as text."""
+    return any(not part.thought and (part.text or part.kind not in ("text", None)) for part in content.parts or [])

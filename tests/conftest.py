@@ -1,0 +1,47 @@
+"""What all tests share: the event loops they run on, and an environment without keys."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from agentkit import GeminiClient
+from agentkit.testing import Emulator
+from agentkit.testing.server import serve
+
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Every asynchronous test runs on both."""
+    backend: str = request.param
+    return backend
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys and proxies of the person who runs the tests are not for the tests."""
+    for name in (
+        "COMETAPI_KEY",
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        "AGENTKIT_BASE_URL",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+    ):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """The strict emulator on loopback. A request that nothing was queued for fails the test."""
+    with serve(Emulator()) as emulator:
+        yield emulator
+        assert not emulator.unexpected, f"not expected: {[asked.body for asked in emulator.unexpected]}"
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> GeminiClient:
+    """A client that asks the emulator."""
+    return GeminiClient(api_key="test-key", base_url=emulator.url)
