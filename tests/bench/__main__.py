@@ -1,0 +1,15 @@
+"""Run every benchmark and print its figures: `python -m tests.bench [name ...]`."""
+
+import sys
+
+from tests.bench import import_cost, long_conversation, stream_reading
+
+BENCHMARKS = {
+    "import": import_cost.measure,
+    "conversation": long_conversation.measure,
+    "stream": stream_reading.measure,
+}
+
+for name, measure in BENCHMARKS.items():
+    if len(sys.argv) == 1 or name in sys.argv[1:]:
+        print(f"{name}: {measure()}")

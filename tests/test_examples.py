@@ -1,0 +1,124 @@
+"""Every file in examples/ runs against the emulator, without a key, and prints what it promises."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from agentkit.testing import Emulator, code, grounding, part, text
+from agentkit.testing.offline import answer
+from agentkit.testing.server import serve
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+PLANNED = {
+    "hello": ["I am agentkit's offline stand-in", " tokens\n"],
+    "tools": [
+        "{'city': 'Oslo', 'temperature': 4.0, 'units': 'C'}\n{'name': 'weather', ",
+        "Weather in Oslo: temperature 4, units C. Weather in Rome: temperature 17.5, units C.\n",
+    ],
+    "deps": ["Order status (7): shipped on Monday.\n"],
+    "streaming": [
+        "-> population({'city': 'Oslo'})\n",
+        "<- population: {'output': 2754719} in ",
+        "Population of Oslo: 717,710. Population of Rome: 2,754,719.\n2 turns, 2 calls\n",
+    ],
+    "approval": ["May refund run with {'order': 7, 'amount': 250}?\n", "refunded 250 euros for order 7"],
+    "typed_output": ["Ticket high 7\n", '"order": 7\n}\n'],
+    "chat": ["Population of Oslo: 717,710.\nPopulation of Rome: 2,754,719.\n8 contents in the history\n"],
+}
+SCRIPTED = ("search", "code_execution", "resume_later")
+
+
+@pytest.fixture
+def planner() -> Iterator[Emulator]:
+    """The emulator with the rule-based planner behind it; whatever was asked must have been right."""
+    with serve(Emulator(brain=lambda asked: answer(asked.body))) as emulator:
+        yield emulator
+        assert not [finding for finding in emulator.findings if finding.severity == "error"]
+        assert not emulator.unexpected
+
+
+def run_example(name: str, emulator: Emulator, folder: Path, args: Sequence[str] = ()) -> str:
+    """Run an example in `folder` and return what it printed; anything on stderr fails the test."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / f"{name}.py"), *args],
+        cwd=folder,
+        env={**os.environ, "AGENTKIT_BASE_URL": emulator.url, "GEMINI_API_KEY": "test-key"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=30,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_every_example_is_covered_short_and_described() -> None:
+    sources = {path.stem: path.read_text(encoding="utf-8") for path in EXAMPLES.glob("*.py")}
+
+    assert set(sources) == {*PLANNED, *SCRIPTED}
+    assert not [name for name, source in sources.items() if len(source.splitlines()) > 50]
+    assert not [name for name, source in sources.items() if not source.startswith('"""')]
+
+
+@pytest.mark.parametrize("name", PLANNED)
+def test_an_example_prints_what_it_promises(name: str, planner: Emulator, tmp_path: Path) -> None:
+    printed = run_example(name, planner, tmp_path)
+
+    assert [line for line in PLANNED[name] if line not in printed] == []
+
+
+def test_search_prints_the_cited_answer_and_its_sources(emulator: Emulator, tmp_path: Path) -> None:
+    said = "Spain won the final. It was played in Berlin."
+    webs = [{"uri": f"https://{title}/euro", "title": title} for title in ("uefa.example", "news.example")]
+    supports = [
+        {"segment": {"startIndex": 0, "endIndex": 20, "text": said[:20]}, "groundingChunkIndices": [0, 1]},
+        {"segment": {"startIndex": 21, "endIndex": 45, "text": said[21:]}, "groundingChunkIndices": [1]},
+    ]
+    chunks = [{"web": web} for web in webs]
+    emulator.reply(text(said), grounding({"groundingChunks": chunks, "groundingSupports": supports}))
+
+    printed = run_example("search", emulator, tmp_path)
+
+    assert "Spain won the final.[1][2] It was played in Berlin.[2]\n" in printed
+    assert "uefa.example: 'Spain won the final.'\n" in printed
+    assert "https://news.example/euro" in printed
+    assert emulator.requests[0]["tools"] == [{"googleSearch": {}}]
+    assert not emulator.findings
+
+
+def test_code_execution_prints_program_and_outcome_and_saves_the_plot(emulator: Emulator, tmp_path: Path) -> None:
+    plot = part({"inlineData": {"mimeType": "image/png", "data": PIXEL}})
+    emulator.reply(code("print(sum(primes(50)))", "5117\n"), plot, text("The sum is 5117."))
+
+    printed = run_example("code_execution", emulator, tmp_path)
+
+    assert "print(sum(primes(50)))\nOUTCOME_OK: 5117\n" in printed
+    assert "plot saved as plot0.png\nThe sum is 5117.\n" in printed
+    assert (tmp_path / "plot0.png").read_bytes().startswith(b"\x89PNG")
+    assert emulator.requests[0]["tools"] == [{"codeExecution": {}}]
+    assert not emulator.findings
+
+
+def test_a_run_paused_in_one_process_is_finished_by_another(planner: Emulator, tmp_path: Path) -> None:
+    waiting = run_example("resume_later", planner, tmp_path, ["ask", "run.json"])
+    finished = run_example("resume_later", planner, tmp_path, ["decide", "run.json"])
+
+    assert waiting == "waiting: [('publish', {'title': 'Autumn in Oslo'})]\n"
+    assert "published 'Autumn in Oslo'" in finished
+    assert len(planner.requests) == 2
+
+
+def test_the_user_of_the_deps_example_reaches_the_instructions_and_not_the_schema(
+    planner: Emulator, tmp_path: Path
+) -> None:
+    run_example("deps", planner, tmp_path)
+
+    asked = planner.requests[0]
+    [declared] = asked["tools"][0]["functionDeclarations"]
+    assert asked["systemInstruction"]["parts"] == [{"text": "You help Kim."}]
+    assert list(declared["parametersJsonSchema"]["properties"]) == ["order"]
