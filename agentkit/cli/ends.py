@@ -45,8 +45,6 @@ def exit_codes(*, verbose: bool = False, as_json: bool = False) -> Generator[Non
         _tell(error, verbose=verbose)
         if isinstance(error, OutputFailed) or (as_json and not _tell_program(error)):
             _leave(code)  # Python would try once more to write what is left, and complain
-    if _threads_are_busy():
-        _leave(code)
     if code:
         raise typer.Exit(code) from None
 
@@ -100,14 +98,6 @@ def _sentence(error: Exception) -> str:
 def _without_keys(text: str) -> str:
     keys = (os.environ.get(name, "").strip() for name in KEY_VARIABLES)
     return redact(text, *(key for key in keys if len(key) >= SHORTEST_KEY))
-
-
-def _threads_are_busy() -> bool:
-    """Tell whether a thread of a tool still runs, left behind at its time limit. Python would wait for it."""
-    others = [one for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
-    for thread in others:
-        thread.join(0.1)  # those without work are about to end
-    return any(thread.is_alive() for thread in others)
 
 
 def _leave(code: int, last_words: str = "") -> None:
