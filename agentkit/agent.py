@@ -9,9 +9,8 @@ from agentkit.approval import Decision
 from agentkit.builtin import BuiltinTool
 from agentkit.chat import Chat
 from agentkit.client import GeminiClient
-from agentkit.context import RunContext
+from agentkit.context import RunContext, emit_nowhere
 from agentkit.errors import ConfigurationError, StateInvalid
-from agentkit.events import Event
 from agentkit.loop import drive
 from agentkit.middleware import Middleware
 from agentkit.models import resolve_thinking
@@ -241,7 +240,7 @@ class Agent(Generic[Deps, Out]):
             errors=self.errors,
             tool_timeout_s=self.tool_timeout_s,
             parallel_calls=self.parallel_calls,
-            emit=emit or _ignore,
+            emit=emit or emit_nowhere,
             streamed=emit is not None,
             decisions=decisions or {},
         )
@@ -256,10 +255,6 @@ class Agent(Generic[Deps, Out]):
 
 def _is_number(value: object, kinds: Any) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool)
-
-
-async def _ignore(_event: Event) -> None:
-    return
 
 
 def _sort_tools(

@@ -17,8 +17,8 @@ __all__ = ["RunContext"]
 Deps = TypeVar("Deps")
 
 
-async def _emit_nowhere(_event: Event) -> None:
-    return
+async def emit_nowhere(_event: Event) -> None:
+    """Drop an event: nobody watches."""
 
 
 @frozen
@@ -44,7 +44,7 @@ class RunContext(Generic[Deps]):
     deadline: float | None = None
     contents: Sequence[Content] = field(default=(), repr=False)
     token: EventLoopToken | None = field(default=None, repr=False, compare=False)
-    emit: Callable[[Event], Awaitable[None]] = field(default=_emit_nowhere, repr=False)
+    emit: Callable[[Event], Awaitable[None]] = field(default=emit_nowhere, repr=False)
 
     @property
     def idempotency_key(self) -> str:

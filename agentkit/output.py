@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from agentkit._frozen import frozen
-from agentkit.errors import ConfigurationError, OutputInvalid
+from agentkit.errors import OutputInvalid
 from agentkit.schema import ArgumentsInvalid, TypeReader
 from agentkit.wire import Content, FunctionDeclaration
 
@@ -37,10 +37,7 @@ class OutputSpec(Generic[Out]):
         """
         if output is str:
             return cls()
-        try:
-            reader: TypeReader[Out] = TypeReader(output)
-        except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"output={output!r} cannot be described to the model: {error}") from error
+        reader: TypeReader[Out] = TypeReader(output)
         return cls(reader=reader, wrapped=reader.schema.get("type") != "object" and "properties" not in reader.schema)
 
     def generation_config(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import MethodType
-from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, cast, overload
 
 from agentkit._threads import run_in_thread
 from agentkit.context import RunContext
@@ -26,6 +26,16 @@ Consent = bool | Callable[[RunContext[Any], dict[str, Any]], bool]
 
 # What the service takes (protocol sheet 3.2); functions of ours keep to the portable form, without dots and dashes.
 _SERVICE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,63}")
+
+
+class ToolOptions(TypedDict, total=False):
+    """The options of a tool, however it is made. `Tool` describes them."""
+
+    timeout_s: float | None
+    effects: Effects | None
+    parallel: bool
+    needs_approval: Consent
+    errors: ErrorMode | None
 
 
 class Invoke(Protocol):
@@ -132,11 +142,7 @@ class Tool(Generic[P, R]):
         *,
         name: str | None = None,
         description: str | None = None,
-        timeout_s: float | None = None,
-        effects: Effects | None = None,
-        parallel: bool = True,
-        needs_approval: Consent = False,
-        errors: ErrorMode | None = None,
+        **options: Unpack[ToolOptions],
     ) -> "Tool[P, R]":
         """Make a tool from a callable with type hints.
 
@@ -155,25 +161,16 @@ class Tool(Generic[P, R]):
             parameters=signature.parameters,
             function=function,
             invoke=_invoke_function(function, signature),
-            timeout_s=timeout_s,
-            effects=effects,
-            parallel=parallel,
-            needs_approval=needs_approval,
-            errors=errors,
             signature=signature,
             wraps_method=is_method,
+            **options,
         )
 
     @staticmethod
     def from_declaration(
         declaration: Mapping[str, Any],
         invoke: Callable[[dict[str, Any]], object],
-        *,
-        timeout_s: float | None = None,
-        effects: Effects | None = None,
-        parallel: bool = True,
-        needs_approval: Consent = False,
-        errors: ErrorMode | None = None,
+        **options: Unpack[ToolOptions],
     ) -> "Tool[[dict[str, Any]], object]":
         """Make a tool from a functionDeclaration. `invoke` gets the arguments as one dict; it may be async.
 
@@ -191,11 +188,7 @@ class Tool(Generic[P, R]):
             parameters=schema,
             function=invoke,
             invoke=_invoke_with_dict(invoke, required),
-            timeout_s=timeout_s,
-            effects=effects,
-            parallel=parallel,
-            needs_approval=needs_approval,
-            errors=errors,
+            **options,
         )
 
 
@@ -208,11 +201,7 @@ def tool(
     *,
     name: str | None = None,
     description: str | None = None,
-    timeout_s: float | None = None,
-    effects: Effects | None = None,
-    parallel: bool = True,
-    needs_approval: Consent = False,
-    errors: ErrorMode | None = None,
+    **options: Unpack[ToolOptions],
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 
 
