@@ -128,6 +128,9 @@ class _Translation:
             required = dict.fromkeys(map(str, _listed(node.get("required"))))
             if names := [name for name in required if name in made["properties"]]:
                 made["required"] = names
+            order = [str(name) for name in _listed(node.get("propertyOrdering"))]
+            if order and set(order) <= made["properties"].keys():
+                made["propertyOrdering"] = order
         if more := _members(node.get("additionalProperties")):
             each = self.node(more, way, level + 1)
             notes.append(f"{'Other' if made else 'All'} keys are free; each value is {_in_words(each)}.")

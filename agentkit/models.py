@@ -62,6 +62,9 @@ class ModelFacts:
         strict_turns: Role `function`, a closing model turn, and text after a function response are refused.
         sampling_ignored: `temperature`, `topP` and `topK` have no effect.
         many_candidates: `candidateCount` may be above 1.
+        logprobs: Google's own endpoint gives log probabilities. Recorded refusals name 2.5 Flash-Lite and every alias.
+        explicit_caching: The model takes `cachedContent`; not from Gemini 4 on.
+        long_decode: A long answer comes in several hops, joined by a `continuationToken`.
         input_token_limit: Tokens of prompt.
         output_token_limit: Tokens of answer, thinking included.
     """
@@ -81,6 +84,9 @@ class ModelFacts:
     strict_turns: bool
     sampling_ignored: bool
     many_candidates: bool
+    logprobs: bool
+    explicit_caching: bool
+    long_decode: bool
     input_token_limit: int = 1_048_576
     output_token_limit: int = 65_536
 
@@ -113,6 +119,9 @@ def facts(model: str) -> ModelFacts:
         strict_turns=strict and signs,
         sampling_ignored=strict and signs,
         many_candidates=not modern,
+        logprobs=not _is_from((2, 5), generation),
+        explicit_caching=generation is None or generation < (4, 0),
+        long_decode=_is_from((4, 0), generation),
     )
 
 

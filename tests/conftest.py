@@ -1,6 +1,6 @@
 """What all tests share: the event loops they run on, and an environment without keys."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
@@ -14,6 +14,28 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Every asynchronous test runs on both."""
     backend: str = request.param
     return backend
+
+
+@pytest.fixture
+def show(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Print a text at the end of the run: a table of what was found. Also from another process."""
+    return lambda text: record_property("shown", text)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let what a test logged go from one process to another: half a character cannot."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "replace").decode()) for name, text in report.sections]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests had to show."""
+    for report in [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]:
+        for name, text in report.user_properties if report.when == "call" else []:
+            if name == "shown":
+                terminalreporter.write_line(f"\n{text}")
 
 
 @pytest.fixture(autouse=True)

@@ -3,47 +3,99 @@
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, cast
 
 from agentkit.testing.envelope import HttpError, refusal
 from agentkit.testing.finding import Profile
 
-__all__ = ["KEY_HEADERS", "Address", "check_key", "read_address"]
+__all__ = ["ASKING", "KEY_HEADERS", "Address", "check_key", "read_address"]
+
+ASKING: Final = frozenset({"generateContent", "streamGenerateContent", "countTokens"})
+"""The methods that are asked of a model."""
 
 KEY_HEADERS: Final = frozenset({"x-goog-api-key", "authorization", "cookie"})
 """Headers that are never recorded."""
 
+Resource = Literal["models", "cachedContents", "files", "upload"]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Address:
-    """What a path asks for.
+    """What a verb and a path ask for.
 
     Attributes:
-        method: `"generateContent"`, `"streamGenerateContent"`, `"countTokens"`, `"list"` or `"get"`.
-        model: The model's id; empty for the list.
+        resource: What it is about.
+        method: `"generateContent"`, `"streamGenerateContent"`, `"countTokens"`, or `"list"`, `"get"`, `"create"`,
+            `"update"`, `"delete"`, `"download"`, `"upload"`.
+        name: The id of the model, cached content or file; empty for none.
         version: `"v1beta"`, as in the path.
+        place: `projects/p/locations/l/`, as in the path; empty for none.
     """
 
+    resource: Resource
     method: str
-    model: str
+    name: str
     version: str
+    place: str
 
 
-_CALL: Final = re.compile(r"/(?P<version>v1\w*)/(?P<where>.*?)models/(?P<model>[^/:]+):(?P<method>\w+)")
-_MODELS: Final = re.compile(r"/(?P<version>v1\w*)/models(?:/(?P<model>[^/:]+))?")
-_VERSIONS: Final = frozenset({"v1", "v1beta", "v1alpha", "v1beta1"})
-_VERTEX_PLACE: Final = re.compile(r"(projects/[^/]+/locations/[^/]+/)?publishers/google/")
-_METHODS: Final = frozenset({"generateContent", "streamGenerateContent", "countTokens"})
+_PATH: Final = re.compile(
+    r"/(?P<version>v1|v1beta|v1alpha|v1beta1)/"
+    r"(?P<place>projects/[^/]+/locations/[^/]+/)?(?P<publisher>publishers/google/)?"
+    r"(?P<resource>models|cachedContents|files)(?:/(?P<name>[^/:]+))?(?::(?P<method>\w+))?"
+)
+_UPLOAD: Final = re.compile(r"/upload/(?P<version>v1|v1beta|v1alpha)/files")
+# What can be done with one thing, and with the list of them.
+_OF_ONE: Final[Mapping[str, Mapping[str, str]]] = {
+    "models": {"GET": "get"},
+    "cachedContents": {"GET": "get", "PATCH": "update", "DELETE": "delete"},
+    "files": {"GET": "get", "DELETE": "delete"},
+}
+_OF_ALL: Final[Mapping[str, Mapping[str, str]]] = {
+    "models": {"GET": "list"},
+    "cachedContents": {"GET": "list", "POST": "create"},
+    "files": {"GET": "list"},
+}
+# Whether the gateway knows cached contents and files is not verified; Vertex AI has no files.
+_KNOWN_TO: Final[Mapping[str, tuple[Profile, ...]]] = {
+    "models": ("google", "vertex", "comet"),
+    "cachedContents": ("google", "vertex"),
+    "files": ("google",),
+}
 
 
 def read_address(verb: str, path: str, profile: Profile) -> Address | None:
     """Return what `verb` and `path` ask for, or `None` if the address leads nowhere."""
-    if verb == "POST" and (found := _CALL.fullmatch(path)):
-        place_is_right = not found["where"] or (profile == "vertex" and _VERTEX_PLACE.fullmatch(found["where"]))
-        if found["method"] in _METHODS and place_is_right and found["version"] in _VERSIONS:
-            return Address(found["method"], found["model"], found["version"])
-    if verb == "GET" and (found := _MODELS.fullmatch(path)) and found["version"] in _VERSIONS:
-        return Address("get" if found["model"] else "list", found["model"] or "", found["version"])
+    if upload := _UPLOAD.fullmatch(path):
+        is_known = profile == "google" and verb in ("POST", "PUT")
+        address = Address(resource="upload", method="upload", name="", version=upload["version"], place="")
+        return address if is_known else None
+    found = _PATH.fullmatch(path)
+    if found is None or profile not in _KNOWN_TO[found["resource"]] or not _place_is_right(found, profile):
+        return None
+    method = _method(verb, found)
+    if method is None:
+        return None
+    resource = cast("Resource", found["resource"])  # the pattern lets no other through
+    name, place = found["name"] or "", found["place"] or ""
+    return Address(resource=resource, method=method, name=name, version=found["version"], place=place)
+
+
+def _place_is_right(found: re.Match[str], profile: Profile) -> bool:
+    """Only Vertex AI has places; its models belong to a publisher, its cached contents to a project."""
+    if found["resource"] == "models":
+        return profile == "vertex" or not (found["place"] or found["publisher"])
+    return not found["publisher"] and bool(found["place"]) == (profile == "vertex")
+
+
+def _method(verb: str, found: re.Match[str]) -> str | None:
+    resource, name, method = found["resource"], found["name"], found["method"]
+    if method is None:
+        return (_OF_ONE if name else _OF_ALL)[resource].get(verb)
+    if name and resource == "models" and verb == "POST" and method in ASKING:
+        return method
+    if name and resource == "files" and verb == "GET" and method == "download":
+        return method
     return None
 
 

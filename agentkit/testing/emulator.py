@@ -7,29 +7,51 @@ model: what it says is what it was told to say.
 import inspect
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from agentkit.models import facts, known_models
-from agentkit.testing.answer import compose, count_tokens
-from agentkit.testing.door import Address, check_key, read_address
-from agentkit.testing.envelope import HttpError, error_of_failure, error_of_findings, not_found_page, refusal
+from agentkit.models import facts
+from agentkit.testing.answer import Torn, compose
+from agentkit.testing.caches import Caches
+from agentkit.testing.door import ASKING, Address, check_key, read_address
+from agentkit.testing.envelope import (
+    Refused,
+    error_of_failure,
+    error_of_findings,
+    model_not_found,
+    not_found_page,
+    refusal,
+)
 from agentkit.testing.exchange import Exchange, Receive, Scope, Send
+from agentkit.testing.faults import Faults
+from agentkit.testing.files import Files
 from agentkit.testing.finding import Finding, Profile, Request, backend_of
 from agentkit.testing.issued import Issued
+from agentkit.testing.items import (
+    Abort,
+    Asked,
+    Begin,
+    Brain,
+    Comment,
+    Fail,
+    Item,
+    Part,
+    Raw,
+    Reply,
+    Say,
+    Split,
+    Wait,
+)
+from agentkit.testing.metering import CHARACTERS_PER_TOKEN, count_prompt, tokens_details
+from agentkit.testing.resources import Resources, require_object
 from agentkit.testing.rules import check_request
 from agentkit.testing.rules_shape import read_body
-from agentkit.testing.script import Asked, Brain, Fail, Item, Part, Raw, Reply, Say, Wait, empty, reply
+from agentkit.testing.script import empty, reply
 
-__all__ = ["Asked", "Brain", "Emulator"]
+__all__ = ["Emulator"]
 
-
-class _Refused(Exception):
-    """Ends the handling of a request with an error answer."""
-
-    def __init__(self, error: HttpError) -> None:
-        super().__init__(error)
-        self.error = error
+_REMEMBERED = 10_000  # signatures, by an emulator that does not keep everything
 
 
 class Emulator:
@@ -42,10 +64,19 @@ class Emulator:
         models: The ids that exist; any id exists if not given.
         api_keys: The keys that are valid; any key is if not given.
         seed: Makes ids and signatures the same in every run.
+        faults: What goes wrong by chance, in front of all answers.
+        keep: How many requests `asked` and `unexpected` hold, the last ones; all of them if not given. With
+            it, what was signed is compared with what comes back only among the newest 10,000 signatures.
+        clock: Tells the time at which files and cached contents are made and expire.
 
     Attributes:
         asked: Every request for an answer or a count, refused ones too.
         unexpected: Those that nothing was prepared for; they were answered with status 501.
+        files: The uploaded files.
+        caches: The cached contents.
+
+    Raises:
+        ValueError: `keep` is negative.
     """
 
     def __init__(
@@ -57,14 +88,22 @@ class Emulator:
         models: Iterable[str] | None = None,
         api_keys: set[str] | None = None,
         seed: int | None = None,
+        faults: Faults | None = None,
+        keep: int | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        if keep is not None and keep < 0:
+            raise ValueError(f"keep={keep}: give how many requests to keep, or None for all of them.")
         self.profile: Profile = profile
         self.asked: list[Asked] = []
         self.unexpected: list[Asked] = []
         self._brain, self._strict, self._keys = brain, strict, api_keys
-        self._models = None if models is None else tuple(models)
-        self._issued = Issued(seed=seed)
+        self._faults, self._keep = faults or Faults(), keep
+        ids = None if models is None else tuple(models)
+        self._resources = Resources(profile=profile, models=ids, clock=clock, seed=seed)
+        self._issued = Issued(seed=seed, keep=None if keep is None else _REMEMBERED)
         self._queue: deque[Reply] = deque()
+        self._generated = 0
         self._began_s = time.monotonic()
         self._url: str | None = None
 
@@ -82,6 +121,14 @@ class Emulator:
     @url.setter
     def url(self, url: str | None) -> None:
         self._url = url
+
+    @property
+    def files(self) -> Files:
+        return self._resources.files
+
+    @property
+    def caches(self) -> Caches:
+        return self._resources.caches
 
     @property
     def requests(self) -> list[Mapping[str, Any]]:
@@ -109,80 +156,130 @@ class Emulator:
         exchange = await Exchange.read(scope, receive, send)
         try:
             await self._answer(exchange)
-        except _Refused as refused:
+        except Refused as refused:
             await exchange.send_error(refused.error)
 
     async def _answer(self, exchange: Exchange) -> None:
         address = read_address(exchange.verb, exchange.path, self.profile)
         if address is None:
-            raise _Refused(not_found_page(self.profile, exchange.path))
+            raise Refused(not_found_page(self.profile, exchange.path))
         exchange.streams = address.method == "streamGenerateContent"
-        asked = self._record(exchange, address) if exchange.verb == "POST" else None
-        if error := check_key(exchange.headers, exchange.query, profile=self.profile, keys=self._keys):
-            raise _Refused(error)
+        exchange.lists_errors = self.profile == "vertex"
+        asked = self._record(exchange, address) if address.method in ASKING else None
+        # The address of an upload that has begun is a credential itself.
+        has_key = address.resource == "upload" and "upload_id" in exchange.query
+        if not has_key and (
+            error := check_key(exchange.headers, exchange.query, profile=self.profile, keys=self._keys)
+        ):
+            raise Refused(error)
         if asked is None:
-            await exchange.send_json(200, self._describe_models(address, exchange.query))
+            await self._resources.answer(exchange, address)
             return
-        self._require_object(exchange)
+        require_object(exchange, self.profile)
         if address.method == "countTokens":
-            await exchange.send_json(200, self._count(asked))
-            return
-        await self._generate(exchange, asked)
+            await exchange.send_json(200, self._count(asked, address))
+        else:
+            await self._generate(exchange, asked, address)
 
     def _record(self, exchange: Exchange, address: Address) -> Asked:
         findings: list[Finding] = []
-        if address.method != "countTokens" and exchange.body is not None:
-            findings = check_request(exchange.body, model=address.model, profile=self.profile, issued=self._issued)
+        generates = address.method != "countTokens"
+        if generates and exchange.body is not None:
+            findings = check_request(
+                exchange.body,
+                model=address.name,
+                profile=self.profile,
+                issued=self._issued,
+                streamed=exchange.streams,
+            )
         asked = Asked(
-            index=len(self.requests),
+            index=self._generated,
             method=address.method,
-            model=address.model,
+            model=address.name,
             path=exchange.public_path,
             headers=exchange.public_headers,
             body=exchange.body or {},
             findings=tuple(findings),
             at_s=time.monotonic() - self._began_s,
         )
-        self.asked.append(asked)
+        self._generated += generates
+        self._remember(self.asked, asked)
         return asked
 
-    def _require_object(self, exchange: Exchange) -> None:
-        if exchange.body is None:
-            message = "Invalid JSON payload received. Expected a JSON object."
-            raise _Refused(refusal(self.profile, 400, message, code="INVALID_ARGUMENT"))
+    def _remember(self, requests: list[Asked], asked: Asked) -> None:
+        requests.append(asked)
+        if self._keep is not None:
+            del requests[: max(len(requests) - self._keep, 0)]
 
-    async def _generate(self, exchange: Exchange, asked: Asked) -> None:
-        answer = self._judge(asked) or await self._next_reply(asked)
-        backend = backend_of(self.profile)
-        body, _ = read_body(asked.body, backend=backend)
-        request = Request(body=body, model=facts(asked.model), backend=backend, issued=self._issued)
-        for step in compose(answer, request, profile=self.profile, streamed=exchange.streams):
+    async def _generate(self, exchange: Exchange, asked: Asked, address: Address) -> None:
+        refused_softly = self._judge(asked, address)
+        request, cached = self._read(asked)
+        self._check_length(request)
+        if self._faults.latency_s and await exchange.is_gone_within(self._faults.latency_s):
+            return
+        answer = refused_softly or self._faults.strike(asked.index) or await self._next_reply(asked)
+        exchange.piece_bytes = next((item.bytes for item in answer.items if isinstance(item, Split)), None)
+        steps = compose(answer, request, profile=self.profile, streamed=exchange.streams, cached=cached)
+        for step in steps:
             match step:
                 case Wait(seconds=seconds):
                     if await exchange.is_gone_within(seconds):
                         return
+                case Begin():
+                    await exchange.begin()
+                case Comment(text=text):
+                    await exchange.send_comment(text)
                 case Fail():
-                    await exchange.send_error(error_of_failure(step, self.profile))
+                    await exchange.send_error(error_of_failure(step, self.profile, asked.model))
                 case Raw():
                     await exchange.send_raw(step)
-                case chunk if exchange.streams:
+                case Abort(resets=resets):
+                    await exchange.abort(resets=resets)
+                case Torn(chunk=chunk, bytes=only_bytes):
+                    await exchange.send_chunk(chunk, only_bytes=only_bytes)
+                case chunk:
                     await exchange.send_chunk(chunk)
-                case whole:
-                    await exchange.send_json(200, whole)
         await exchange.end()
 
-    def _judge(self, asked: Asked) -> Reply | None:
+    def _judge(self, asked: Asked, address: Address) -> Reply | None:
         """Refuse what the service refuses; return the empty answer where it would give one, and else `None`."""
         errors = [finding for finding in asked.findings if finding.severity == "error"] if self._strict else []
         # The shape of a request is judged before its model is looked up, everything else after.
         if errors and errors[0].is_of_shape:
-            raise _Refused(error_of_findings(errors, self.profile))
-        self._require_model(asked)
+            raise Refused(error_of_findings(errors, self.profile))
+        self._require_model(asked, address)
         if not errors:
             return None
         if errors[0].effect == "refuse":
-            raise _Refused(error_of_findings(errors, self.profile))
+            raise Refused(error_of_findings(errors, self.profile))
         return reply(empty())
+
+    def _require_model(self, asked: Asked, address: Address) -> None:
+        if not self._resources.knows(asked.model):
+            method = "generateContent" if asked.method == "streamGenerateContent" else asked.method
+            place, version = address.place, address.version
+            raise Refused(model_not_found(self.profile, asked.model, method=method, version=version, place=place))
+
+    def _read(self, asked: Asked) -> tuple[Request, Mapping[str, int]]:
+        """Return the request with the cached content that it names, and the tokens of that content."""
+        backend = backend_of(self.profile)
+        body, _ = read_body(asked.body, backend=backend)
+        cached: Mapping[str, int] = {}
+        if name := body.get("cachedContent"):
+            made = self.caches.use(name, facts(asked.model).id)
+            contents = [*made.body.get("contents", []), *body.get("contents", [])]
+            body, cached = {**body, **made.body, "contents": contents}, made.tokens
+        request = Request(body=body, model=facts(asked.model), backend=backend, issued=self._issued)
+        if self.profile == "google":
+            self.files.check_used(request.contents)
+        return request, cached
+
+    def _check_length(self, request: Request) -> None:
+        tokens = count_prompt(request.body, request.model).total()
+        limit = request.model.input_token_limit
+        if tokens > limit:
+            message = f"The input token count ({tokens}) exceeds the maximum number of tokens allowed ({limit})."
+            raise Refused(refusal(self.profile, 400, message))
 
     async def _next_reply(self, asked: Asked) -> Reply:
         if self._queue:
@@ -193,68 +290,32 @@ class Emulator:
         try:
             answer = self._brain(asked)
             answer = await answer if inspect.isawaitable(answer) else answer
+            return answer if isinstance(answer, Reply) else _reply_of_parts(answer)
         except Exception as error:  # the program under test must get an answer, and its author the reason
             reason = f"the brain failed on request {asked.index}: {type(error).__name__}: {error}"
             raise self._surprise(asked, reason) from error
-        return answer if isinstance(answer, Reply) else _reply_of_parts(answer)
 
-    def _surprise(self, asked: Asked, text: str) -> _Refused:
-        self.unexpected.append(asked)
+    def _surprise(self, asked: Asked, text: str) -> Refused:
+        self._remember(self.unexpected, asked)
         # 501 is no status of the service, and none that clients ask again after.
-        return _Refused(refusal(self.profile, 501, f"agentkit emulator: {text}"))
+        return Refused(refusal(self.profile, 501, f"agentkit emulator: {text}"))
 
-    def _require_model(self, asked: Asked) -> None:
-        if self._models is None or asked.model in self._models:
-            return
-        method = "generateContent" if asked.method == "streamGenerateContent" else asked.method
-        message = (
-            f"models/{asked.model} is not found for API version v1beta, or is not supported for {method}. Call "
-            "ModelService.ListModels to see the list of available models and their supported methods."
-        )
-        raise _Refused(refusal(self.profile, 404, message))
-
-    def _count(self, asked: Asked) -> Mapping[str, Any]:
+    def _count(self, asked: Asked, address: Address) -> Mapping[str, Any]:
         read, findings = read_body(asked.body, backend=backend_of(self.profile), message="CountTokensRequest")
         if findings:
-            raise _Refused(error_of_findings(findings, self.profile))
+            raise Refused(error_of_findings(findings, self.profile))
         if ("contents" in read) == ("generateContentRequest" in read):
             message = "* CountTokensRequest: exactly one of contents and generate_content_request must be set.\n"
-            raise _Refused(refusal(self.profile, 400, message))
-        self._require_model(asked)
-        total = count_tokens(read)
-        return {"totalTokens": total, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": total}]}
-
-    def _describe_models(self, address: Address, query: Mapping[str, str]) -> Mapping[str, Any]:
-        ids = list(self._models) if self._models is not None else [model.id for model in known_models()]
-        if address.method == "get":
-            if self._models is not None and address.model not in ids:
-                raise _Refused(refusal(self.profile, 404, f"Model is not found: models/{address.model}"))
-            return _described(address.model)
-        try:
-            first, size = int(query.get("pageToken") or 0), min(int(query.get("pageSize") or 50), 1000)
-        except ValueError:
-            raise _Refused(refusal(self.profile, 400)) from None
-        page: dict[str, Any] = {"models": [_described(model_id) for model_id in ids[first : first + size]]}
-        if first + size < len(ids):
-            page["nextPageToken"] = str(first + size)
-        return page
+            raise Refused(refusal(self.profile, 400, message))
+        self._require_model(asked, address)
+        counts = count_prompt(read.get("generateContentRequest") or read, facts(asked.model))
+        told: dict[str, Any] = {"totalTokens": counts.total(), "promptTokensDetails": tokens_details(counts)}
+        if self.profile != "google":
+            told["totalBillableCharacters"] = counts["TEXT"] * CHARACTERS_PER_TOKEN
+        return told
 
 
 def _reply_of_parts(parts: Sequence[Part]) -> Reply:
     """Parts of a brain: plain texts and calls get ids and signatures, anything else goes out as it is."""
     plain = ({"text"}, {"text", "thought"}, {"functionCall"}, {"executableCode"}, {"codeExecutionResult"})
     return reply(*(Say((part,), exact=set(part) not in plain) for part in parts))
-
-
-def _described(model_id: str) -> dict[str, Any]:
-    model = facts(model_id)
-    return {
-        "name": f"models/{model.id}",
-        "baseModelId": model.id,
-        "version": "001",
-        "displayName": model.id.replace("-", " ").title(),
-        "inputTokenLimit": model.input_token_limit,
-        "outputTokenLimit": model.output_token_limit,
-        "supportedGenerationMethods": ["generateContent", "countTokens"],
-        "thinking": model.thinking.control in ("level", "budget"),
-    }

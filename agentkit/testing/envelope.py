@@ -6,9 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from agentkit.testing.finding import Finding, Profile
-from agentkit.testing.script import Fail
+from agentkit.testing.items import Fail
 
-__all__ = ["HttpError", "error_of_failure", "error_of_findings", "not_found_page", "refusal"]
+__all__ = [
+    "HttpError",
+    "Refused",
+    "error_of_failure",
+    "error_of_findings",
+    "model_not_found",
+    "not_found_page",
+    "refusal",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +34,14 @@ class HttpError:
     envelope: Mapping[str, Any] | None = None
     page: str = ""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Refused(Exception):
+    """Ends the handling of a request with an error answer."""
+
+    def __init__(self, error: HttpError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 _GATEWAY_CODES: Final = {400: "invalid_request", 401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit"}
@@ -66,6 +82,26 @@ _USUAL_TEXTS: Final[Mapping[int, str]] = {
     ),
     504: "The request timed out. Please try again.",
 }
+_VERTEX_TEXTS: Final[Mapping[int, str]] = {
+    401: (
+        "API keys are not supported by this API. Expected OAuth2 access token or other authentication credentials that "
+        "assert a principal. See https://cloud.google.com/docs/authentication"
+    ),
+    429: (
+        "Resource exhausted. Please try again later. Please refer to "
+        "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details."
+    ),
+}
+_METRIC: Final = "generativelanguage.googleapis.com/generate_requests_per_model"
+_HELP: Final[Mapping[str, Any]] = {
+    "@type": "type.googleapis.com/google.rpc.Help",
+    "links": [
+        {
+            "description": "Learn more about Gemini API quotas",
+            "url": "https://ai.google.dev/gemini-api/docs/rate-limits",
+        }
+    ],
+}
 
 
 def refusal(
@@ -78,7 +114,7 @@ def refusal(
     headers: Mapping[str, str] | None = None,
 ) -> HttpError:
     """Return an error in the shape of `profile`; the gateway's looks like OpenAI's."""
-    text = _usual_text(status) if message is None else message
+    text = _usual_text(status, profile) if message is None else message
     if profile == "comet":
         gateway_code = _GATEWAY_CODES.get(status, "") if code is None else code
         body: dict[str, Any] = {"message": text, "type": "comet_api_error", "param": "", "code": gateway_code}
@@ -89,33 +125,41 @@ def refusal(
     return HttpError(status=status, envelope={"error": body}, headers=headers or {})
 
 
-def _usual_text(status: int) -> str:
-    return _USUAL_TEXTS.get(status, f"The service answered with status {status}.")
+def _usual_text(status: int, profile: Profile) -> str:
+    own = _VERTEX_TEXTS.get(status) if profile == "vertex" else None
+    return own or _USUAL_TEXTS.get(status, f"The service answered with status {status}.")
 
 
-def error_of_failure(failure: Fail, profile: Profile) -> HttpError:
-    """Return the error that a script asks for."""
+def error_of_failure(failure: Fail, profile: Profile, model: str) -> HttpError:
+    """Return the error that a script asks for, in answer to a request to `model`."""
     shape: Profile = "comet" if failure.gateway else "google" if profile == "comet" else profile
     details, message, headers = list(failure.details), failure.message, dict[str, str]()
+    if failure.quota is not None:
+        dimensions = {"location": "global", "model": model}
+        violation = {"quotaMetric": _METRIC, "quotaId": failure.quota, "quotaDimensions": dimensions}
+        quota = {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]}
+        details += [_HELP, quota]
     if failure.retry_after_s is not None and failure.gateway:
         headers["retry-after"] = f"{failure.retry_after_s:g}"
     elif failure.retry_after_s is not None:
         wait = f"{failure.retry_after_s:g}s"
         details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": wait})
         if message is None:
-            message = f"{_usual_text(failure.status)}\nPlease retry in {wait}."
+            message = f"{_usual_text(failure.status, shape)}\nPlease retry in {wait}."
     return refusal(shape, failure.status, message, code=failure.code, details=details, headers=headers)
 
 
 def error_of_findings(findings: Sequence[Finding], profile: Profile) -> HttpError:
-    """Return what the service answers: violations of the request's shape all at once, otherwise the first error.
+    """Return what the service answers: violations of the request's shape all at once, and all lines of one list.
+
+    Where neither the parser nor a list of lines tells, only the first error is told.
 
     Behind the gateway Vertex AI judges, and its text comes wrapped as an upstream error.
     """
     first = findings[0]
     if not first.is_of_shape:
-        findings = [first]
-    text = "\n".join(finding.message for finding in findings)
+        findings = [f for f in findings if f is first or (_is_line(first) and _is_line(f) and f.severity == "error")]
+    text = ("" if _is_line(first) else "\n").join(finding.message for finding in findings)
     if profile == "comet":
         body = {"message": text, "type": "upstream_error", "param": "", "code": first.status}
         return HttpError(status=first.status, envelope={"error": body})
@@ -124,6 +168,30 @@ def error_of_findings(findings: Sequence[Finding], profile: Profile) -> HttpErro
         violations = [{"field": finding.path, "description": finding.message} for finding in findings]
         details.append({"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations})
     return refusal(profile, first.status, text, code=first.status_name, details=details)
+
+
+def _is_line(finding: Finding) -> bool:
+    """Whether it is a line of Google's list of field errors, which end in line breaks."""
+    return finding.message.startswith("* ") and finding.message.endswith("\n")
+
+
+def model_not_found(profile: Profile, model: str, *, method: str, version: str, place: str) -> HttpError:
+    """Return the answer to a request for a model that does not exist, or not for `method`.
+
+    Args:
+        profile: Who answers.
+        model: The model's id.
+        method: What was asked of it.
+        version: The API's version.
+        place: On Vertex AI where the model was looked for: `projects/p/locations/l/`.
+    """
+    if profile == "vertex" and place:
+        return refusal(profile, 404, f"Publisher Model `{place}publishers/google/models/{model}` not found.")
+    message = (
+        f"models/{model} is not found for API version {version}, or is not supported for {method}. Call "
+        "ModelService.ListModels to see the list of available models and their supported methods."
+    )
+    return refusal(profile, 404, message)
 
 
 def not_found_page(profile: Profile, path: str) -> HttpError:

@@ -1,9 +1,9 @@
 """The messages of a Gemini request: which keys each one knows, of which type. Data only.
 
 Taken once from the schema facts that go with the protocol sheet (as of 2026-11-22; google-genai 3.4.0 and the v1beta
-protos). One entry is `key:type`. Types are `string`, `bool`, `int`, `number`, `bytes` (base64), `any`, `struct` (a free
-JSON object), the name of a message or of an enum, and `map:type`; `[]` marks a list. `@google` and `@vertex` mark keys
-that only that backend knows.
+protos). One entry is `key:type`. Types are `string`, `bool`, `int`, `int64`, `number`, `bytes` (base64), `duration`
+(`"1.5s"`), `any`, `struct` (a free JSON object), the name of a message or of an enum, and `map:type`; `[]` marks a
+list. `@google` and `@vertex` mark keys that only that backend knows.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = {
             "model:string contents:Content[] systemInstruction:Content tools:Tool[] toolConfig:ToolConfig "
             "safetySettings:SafetySetting[] generationConfig:GenerationConfig cachedContent:string "
             "serviceTier:ServiceTier store:bool@google labels:map:string continuationToken:bytes "
-            "modelArmorConfig:struct@vertex"
+            "modelArmorConfig:struct@vertex outputConfig:struct@vertex"
         ),
         "CountTokensRequest": (
             "contents:Content[] generateContentRequest:GenerateContentRequest@google tools:Tool[]@vertex "
@@ -80,7 +80,7 @@ MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = {
             "thinkingConfig:ThinkingConfig imageConfig:ImageConfig mediaResolution:MediaResolution "
             "audioTranscriptionConfig:AudioTranscriptionConfig translationConfig:TranslationConfig "
             "enableAffectiveDialog:bool audioTimestamp:bool@vertex routingConfig:struct@vertex "
-            "modelSelectionConfig:struct@vertex"
+            "modelSelectionConfig:struct@vertex modelConfig:struct@vertex"
         ),
         "Part": (
             "mediaResolution:PartMediaResolution codeExecutionResult:CodeExecutionResult "
@@ -115,8 +115,8 @@ MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = {
         ),
         "Schema": (
             "additionalProperties:any@vertex defs:map:Schema@vertex ref:string@vertex anyOf:Schema[] default:any "
-            "description:string enum:string[] example:any format:string items:Schema maxItems:int maxLength:int "
-            "maxProperties:int maximum:number minItems:int minLength:int minProperties:int minimum:number "
+            "description:string enum:string[] example:any format:string items:Schema maxItems:int64 maxLength:int64 "
+            "maxProperties:int64 maximum:number minItems:int64 minLength:int64 minProperties:int64 minimum:number "
             "nullable:bool pattern:string properties:map:Schema propertyOrdering:string[] required:string[] "
             "title:string type:Type"
         ),
@@ -145,7 +145,7 @@ MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = {
             "id:string name:string response:struct"
         ),
         "Blob": "data:bytes displayName:string mimeType:string",
-        "VideoMetadata": "endOffset:string fps:number startOffset:string contentLayers:VideoMetadataContentLayer[]",
+        "VideoMetadata": "endOffset:duration fps:number startOffset:duration contentLayers:VideoMetadataContentLayer[]",
         "ToolCall": "id:string toolType:ToolType args:struct",
         "ToolResponse": "id:string toolType:ToolType response:struct",
         "Transcription": (

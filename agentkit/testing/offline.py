@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agentkit.testing.lenient import as_list, as_object, as_text
 from agentkit.testing.offline_answer import write_answer
 from agentkit.testing.offline_plan import Call, Plan, force_call, make_plan
 from agentkit.testing.offline_prompt import Round, read_background, read_rounds
-from agentkit.testing.offline_schema import Function, Shape, as_list, as_object, as_text, read_functions, read_shape
+from agentkit.testing.offline_schema import Function, Shape, read_functions, read_shape
 from agentkit.testing.offline_structured import fill_shape
 from agentkit.testing.offline_words import name_words, word_set
+from agentkit.testing.rules_shape import read_body
 
 _FINAL_NAMES = word_set(
     """
@@ -32,9 +34,11 @@ def answer(request: Mapping[str, Any]) -> list[dict[str, Any]]:
     only; what is required and missing is asked for in text. A call that has been answered is not made again.
 
     Args:
-        request: A GenerateContentRequest as plain JSON, in camelCase. What is missing or malformed is read as absent.
+        request: A GenerateContentRequest as plain JSON, in any spelling that the service takes. What is missing or
+            malformed is read as absent; then only camelCase is understood.
     """
-    turn = _read_turn(request)
+    body, findings = read_body(request, backend="google")
+    turn = _read_turn(request if findings else body)  # what is wrong is left out of `body`
     if turn.mode == "NONE":
         return [_text(_shaped(turn, _write(turn, make_plan(turn.usable, turn.rounds, turn.background))))]
     plan = make_plan(turn.usable, turn.rounds, turn.background)

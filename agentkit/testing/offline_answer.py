@@ -5,11 +5,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from agentkit.testing.lenient import as_object
+from agentkit.testing.offline_heed import is_date, needs_today
 from agentkit.testing.offline_numbers import format_number, read_number
 from agentkit.testing.offline_plan import Plan, Step
 from agentkit.testing.offline_prompt import COMPARED, Answered
 from agentkit.testing.offline_results import compare, main_value, reckon
-from agentkit.testing.offline_schema import Function, as_object
+from agentkit.testing.offline_schema import Function
 from agentkit.testing.offline_words import QUESTION_WORDS, VERBS, name_words, stems, word_set
 
 HOW_TO_GET_A_MODEL = "For real answers set COMETAPI_KEY or GEMINI_API_KEY."
@@ -57,6 +59,8 @@ def _signature(function: Function) -> str:
 def _write_step(step: Step) -> list[str]:
     sentences = [*_write_results(step.answered, step.task.text), *step.refusals]
     sentences += [_ask(function, missing) for function, missing in step.asks]
+    if needs_today(step.task.text) and any(is_date(function, name) for function, names in step.asks for name in names):
+        sentences.append("I do not know what day it is today.")
     return [*sentences, step.reckoned] if step.reckoned else sentences
 
 

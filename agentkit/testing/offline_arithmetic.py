@@ -20,6 +20,7 @@ _PHRASES: list[tuple[str, str]] = [
     (rf"(?:the\s+)?factorial\s+of\s+({_NUMBER})", r"factorial(\1)"),
     (rf"({_NUMBER})\s+factorial\b", r"factorial(\1)"),
     (r"(?:the\s+)?square\s+root\s+of\s+\(", "sqrt("),
+    (rf"({_NUMBER})\s+choose\s+({_NUMBER})", r"⟨factorial(\1) / (factorial(\2) * factorial(\1 - \2))⟩"),
     (r"\s+(?:raised\s+)?to\s+the\s+power(?:\s+of)?\s+|\s+raised\s+to\s+", " ** "),
     (r"\s+squared\b", " ** 2"),
     (r"\s+cubed\b", " ** 3"),

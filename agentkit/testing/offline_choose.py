@@ -19,6 +19,7 @@ _HINTS = [
     (r"\d\s*[*×]\s*\d", "multiply"),
     (r"\d\s*[/÷]\s*\d", "divide"),
     (r"\d - \d", "subtract"),
+    (r"(?i)^(?:what|which) \w+s\b", "list"),
     (r"(?i)\bwhat (?:day|date|time) is it\b|\btoday's date\b", "current"),
 ]
 
@@ -92,7 +93,8 @@ class Chooser:
 
     def _weigh(self, spoken: Sequence[str], own: _Vocabulary) -> float:
         """Weigh what was said against a function's words; a word that many functions share says little."""
-        words = 2.0 if spoken and own.verb == spoken[0] else 0.0  # "Refund ..."
+        opens = own.verb == spoken[0] if spoken else False  # "Refund ..."
+        words = 2.0 if opens else 1.0 if spoken and is_alike(spoken[0], [own.verb]) else 0.0
         for word in spoken:
             if word in own.name:
                 words += _NAME / math.sqrt(self._names[word])
@@ -129,7 +131,7 @@ def _read_vocabulary(function: Function) -> _Vocabulary:
     choices = " ".join(str(value) for shape in inner.values() for value in shape.enum)
     return _Vocabulary(
         verb=stem(next(iter(name_words(function.name)), "")),
-        fits_by_kind=bool(kinds & {"expression", "date", "currency"}),
+        fits_by_kind=bool(kinds & {"expression", "date", "currency", "unit"}),
         name=own_words(function),
         parameters=frozenset(stems(" ".join([" ".join(name_words(name)) for name in inner] + [choices]))),
         description=frozenset(stems(function.description[:600])),
@@ -143,4 +145,5 @@ def _fitting_kinds(function: Function, filling: Filling) -> float:
     given = filling.args[0]
     filled = {name: shape for name, shape in function.parameters.properties.items() if name in given}
     kinds = [kind for kind, _ in {(kinds_for(name, filled[name])[0], repr(given[name])) for name in filled}]
-    return 4.0 * ("expression" in kinds) + 3.0 * (kinds.count("date") >= 2) + 1.5 * (kinds.count("currency") >= 2)
+    converts = max(kinds.count("currency"), kinds.count("unit")) >= 2
+    return 4.0 * ("expression" in kinds) + 3.0 * (kinds.count("date") >= 2) + 1.5 * converts

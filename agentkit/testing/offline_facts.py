@@ -8,7 +8,7 @@ from functools import cache
 from zoneinfo import available_timezones
 
 from agentkit.testing.offline_arithmetic import read_arithmetic
-from agentkit.testing.offline_words import is_common, stem, word_set
+from agentkit.testing.offline_words import STOP_WORDS, is_common, stem, word_set
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ _DATES = [
     r"\b(?P<month>\d{1,2})/(?P<day>1[3-9]|2\d|3[01])/(?P<year>\d{4})\b",
     r"\b(?P<month>\d{1,2})/(?P<day>(?P=month))/(?P<year>\d{4})\b",
 ]
+_NO_YEAR = [
+    rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?=\W|$)",
+    rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)",
+]
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _LIKE_A_DATE = re.compile(r"\b(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([/.])\d{1,2}\1\d{2,4}|\d{1,2}-\d{1,2}-\d{4})\b")
 _FEASTS = [(r"christmas(?: day)?", 12, 25), (r"new year(?:['’]s)?(?: day)?", 1, 1)]
 _TODAY = re.compile(r"\b(?:today|current date|the date)(?: is|:|'s)\s*(?:\w+day,?\s+)?", re.I)
@@ -64,6 +69,12 @@ _WORD_NUMBERS = {
 }  # fmt: skip
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "k": 1000}
+_UNITS = (
+    r"miles?|kilomet(?:er|re)s?|km|met(?:er|re)s?|centimet(?:er|re)s?|cm|millimet(?:er|re)s?|mm|feet|foot|ft|inch(?:es)?"
+    r"|yards?|kilograms?|kilos?|kg|grams?|pounds?|lbs?|ounces?|oz|stones?|lit(?:er|re)s?|gallons?|pints?|cups?|ml"
+    r"|(?:degrees\s+)?(?:celsius|fahrenheit)|kelvin|mph|km/h|knots?|hours?|minutes?|seconds?|bytes|[kmgt]b"
+)
+_SQL = r"\b(?:SELECT|INSERT\s+INTO|UPDATE|DELETE\s+FROM|CREATE\s+TABLE)\s[^\0]+?(?=[;.?!]?\s*$)"
 _LISTED = re.compile(
     r"\s*(?:,|,?\s*(?:and|or|&|vs\.?|versus|(?:\w+er\s+)?than)\b)\s*"
     r"(?:(?:in|of|for|to|at|from|with|order|the|#|\$|€|£)\s*)*",
@@ -113,6 +124,7 @@ def read_facts(text: str, *, background: str = "") -> list[Fact]:
     """Return the facts of a text in the order in which they stand; `background` may say what day it is."""
     reader = _Reader(text, _read_today(f"{text}\n{background}"))
     reader.take_all("quoted", r"\"([^\"]+)\"|“([^”]+)”|«([^»]+)»|(?<!\w)'([^']+)'(?!\w)|`([^`]+)`")
+    reader.take_all("sql", _SQL)
     reader.take_all("url", r"\bhttps?://[^\s<>\"')\]\0]*[^\s<>\"')\].,;:!?\0]")
     reader.take_all("email", r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
     reader.take_all(
@@ -120,12 +132,16 @@ def read_facts(text: str, *, background: str = "") -> list[Fact]:
         r"(?<![\w/.])(?:~?\.{0,2}/)?(?:[\w-]+/)*[\w-]+\.(?:[a-z]\w{0,4})(?![\w/])|(?<![\w)\s])~?/(?=[^\s\d])[\w./-]*\w|(?<!\S)~?/(?=[^\s\d])[\w./-]*\w",
     )
     _take_dates(reader)
+    for found in re.finditer(rf"(?<![^\W\d_])(?:{_UNITS})\b", reader.rest, re.I):
+        reader.take("unit", *found.span(), found[0], blank=False)
     _take_arithmetic(reader)
     _take_money(reader)
     reader.take_all("zone", r"\b(?:[A-Z]\w+/[A-Z]\w+(?:/[A-Z]\w+)?|UTC|GMT)\b")
     _take_codes(reader)
     _take_numbers(reader)
     _take_names(reader)
+    for found in re.finditer(r"\b[A-Z]{2,5}\b", text):
+        reader.take("ticker", *found.span(), found[0], blank=False)
     return sorted(reader.facts, key=lambda fact: fact.start)
 
 
@@ -169,6 +185,7 @@ def _take_dates(reader: _Reader) -> None:
                     end = found.end() + clock.end()
                     reader.take("time", end - len(clock[1]), end, clock[1].rjust(5, "0"))
     _take_unread_dates(reader)
+    _take_days_ahead(reader)
     for word, offset in (("today", 0), ("tomorrow", 1), ("yesterday", -1)):
         for found in re.finditer(rf"\b{word}\b(?!\s+is|'s|:)", reader.rest, re.I):
             if reader.today:
@@ -177,6 +194,34 @@ def _take_dates(reader: _Reader) -> None:
     reader.take_all("time", r"\b(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\b")
     for found in re.finditer(r"\b(1[0-2]|[1-9])\s*([ap])\.?m\b\.?", reader.rest, re.I):
         reader.take("time", *found.span(), f"{int(found[1]) % 12 + (12 if found[2] in 'pP' else 0):02}:00")
+
+
+def _take_days_ahead(reader: _Reader) -> None:
+    """Take the next 1 December, the next Friday and "in 3 days"; without today's date they are not taken."""
+    if (today := reader.today) is None:
+        return
+    for pattern in _NO_YEAR:
+        for found in re.finditer(pattern, reader.rest, re.I):
+            month = 1 + _MONTHS.index(found["month"].lower()[:3])
+            years = (year for year in range(today.year, today.year + 9) if _is_day(year, month, int(found["day"])))
+            days = (date(year, month, int(found["day"])) for year in years)
+            if day := next((day for day in days if day >= today), None):
+                reader.take("date", *found.span(), day.isoformat())
+    for found in re.finditer(rf"\b(?:(?:next|this|coming)\s+)?({'|'.join(_WEEKDAYS)})\b", reader.rest, re.I):
+        ahead = (_WEEKDAYS.index(found[1].lower()) - today.weekday() - 1) % 7 + 1
+        reader.take("date", *found.span(), (today + timedelta(days=ahead)).isoformat())
+    for found in re.finditer(r"\bin\s+(\d{1,4}|a|two|three)\s+(day|week)s?\b", reader.rest, re.I):
+        count = {"a": 1, "two": 2, "three": 3}.get(found[1].lower()) or int(found[1])
+        ahead = count * (7 if found[2].lower() == "week" else 1)
+        reader.take("date", *found.span(), (today + timedelta(days=ahead)).isoformat())
+
+
+def _is_day(year: int, month: int, day: int) -> bool:
+    try:
+        date(year, month, day)
+    except ValueError:
+        return False
+    return True
 
 
 def _take_feasts(reader: _Reader) -> None:
@@ -273,7 +318,10 @@ def _take_names(reader: _Reader) -> None:
             if country in _COUNTRIES and reader.text[start:end].lower() not in _COUNTRIES:
                 spans[index + 1] = (start, follower[1])
                 continue
-        reader.take("name", start, end, reader.text[start:end].removesuffix("'s").removesuffix("’s"))
+        owns = re.match(r"\s+([^\W\d_]+)", reader.rest[end:])  # "Oslo's population", but "at Luigi's for two"
+        name = reader.text[start:end]
+        whose = name.removesuffix("'s").removesuffix("’s")
+        reader.take("name", start, end, whose if owns and owns[1].lower() not in STOP_WORDS else name)
 
 
 @cache

@@ -11,21 +11,24 @@ from agentkit.testing.offline_kinds import (
     choose_enum,
     convert,
     heads,
+    is_counted,
+    is_marked,
+    is_meant,
     is_specific,
     kinds_for,
     may_mean,
     side,
 )
-from agentkit.testing.offline_schema import Shape, fits
-from agentkit.testing.offline_words import STOP_WORDS, VERBS, stem, stems, word_set
+from agentkit.testing.offline_phrases import Phrases
+from agentkit.testing.offline_schema import Shape
+from agentkit.testing.offline_values import fits
+from agentkit.testing.offline_words import STOP_WORDS, stem, stems
 
 _MOST_CALLS = 12
 _BEFORE_START = frozenset({"from", "since", "between", "starting", "after"})
 _BEFORE_END = frozenset({"to", "until", "till", "and", "into", "in", "before", "by"})
 _NEVER_START = frozenset({"to", "until", "till", "into"})
 _NEVER_END = frozenset({"from", "since"})
-_IS = re.compile(r"\s+(?:is|are|was|were|has|have|than)\b", re.I)
-_TIME_WORDS = word_set("today tomorrow yesterday now moment right week month year tonight detail short")
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,16 @@ class Filling:
     found: int = 0
 
 
-def fill(shape: Shape, source: Source, vocabulary: Sequence[str] = ()) -> Filling:
+def fill(shape: Shape, source: Source, vocabulary: Sequence[str] = (), described: Sequence[str] = ()) -> Filling:
     """Fill the properties of an object from a source.
 
     Args:
         shape: The object.
         source: What to take the values from.
         vocabulary: Stems of the function's own words, which are never values ("books" of `search_books`).
+        described: Stems of its description, which are no values beside its own words ("to my todo list").
     """
-    filler = _Filler(source, frozenset(vocabulary), takes_freely=not shape.required)
+    filler = _Filler(source, frozenset(vocabulary), frozenset(described), takes_freely=not shape.required)
     args = filler.fill_object(shape)
     missing = [name for name in shape.required if name not in args]
     unused = sum(
@@ -71,9 +75,12 @@ def fill(shape: Shape, source: Source, vocabulary: Sequence[str] = ()) -> Fillin
 class _Filler:
     """Takes facts out of a pool, so that no two parameters get the same one."""
 
-    def __init__(self, source: Source, vocabulary: frozenset[str], *, takes_freely: bool) -> None:
+    def __init__(
+        self, source: Source, vocabulary: frozenset[str], described: frozenset[str], *, takes_freely: bool
+    ) -> None:
         self.source = source
         self.vocabulary = vocabulary
+        self.phrases = Phrases(source.text, vocabulary, described)
         self.takes_freely = takes_freely
         self.pool = [
             fact for fact in source.facts if not (fact.kind == "name" and set(stems(str(fact.value))) & vocabulary)
@@ -105,7 +112,10 @@ class _Filler:
         allowed = set(kinds_for(name, shape)) | {"quoted"}
         for fact in self.pool:
             beside = fact.label in wanted or (fact.unit in wanted and fact.unit not in STOP_WORDS)
-            if fact.kind in allowed and beside and (value := self._converted(fact, shape)) is not None:
+            marked = shape.kind == "string" and (is_marked(fact, name) or fact.label in wanted)
+            marked = marked and fact.kind in ("name", "quoted") and not is_specific(kinds_for(name, shape))
+            beside = beside or is_counted(fact, name, self.vocabulary)
+            if (marked or (beside and fact.kind in allowed)) and (value := self._converted(fact, shape)) is not None:
                 return self._take(name, fact, value)
         written = re.escape(name).replace("_", "[ _-]")
         explicit = re.search(
@@ -134,20 +144,32 @@ class _Filler:
 
     def _scalar(self, name: str, shape: Shape, *, required: bool) -> object:
         kinds = kinds_for(name, shape)
-        if required and (value := self._known(name, shape)) is not None:
+        if required and not self._is_said(kinds[0], name) and (value := self._known(name, shape)) is not None:
             self.pool = [fact for fact in self.pool if str(fact.value) != str(value)]
             return value
-        if shape.kind in ("integer", "number") and not (required or self.takes_freely):
-            return None
         if self.source.is_strict and self._is_doubtful(shape, kinds):
             return None
         for kind in kinds:
             for fact in self._candidates(kind, name, freely=required or self.takes_freely):
-                if not (required or is_specific(kinds) or self._stands_apart(fact)):
+                if not (required or is_specific(kinds) or self._may_take(fact, name, shape)):
                     continue
                 if (value := self._converted(fact, shape, kind)) is not None:
                     return self._take(name, fact, value)
+        if required and "phrase" in kinds and not self.source.is_strict:
+            words = self.phrases.beside_own_words(name, self.source.facts)
+            return self._take(name, Fact("word", words), words) if words else None
         return None
+
+    def _may_take(self, fact: Fact, name: str, shape: Shape) -> bool:
+        """Whether an optional parameter may take a fact that no label ties to it."""
+        if shape.kind in ("integer", "number") and not self.takes_freely:
+            return is_meant(fact, name)
+        return fact.kind == "saying" or self._stands_apart(fact)
+
+    def _is_said(self, kind: str, name: str) -> bool:
+        """Whether the text itself gives one of a pair: "convert it to EUR" for `to_currency`."""
+        mine = {"start": _BEFORE_START, "end": _BEFORE_END}.get(side(name), frozenset[str]())
+        return any(fact.kind == kind and fact.before in mine for fact in self.pool)
 
     def _is_doubtful(self, shape: Shape, kinds: tuple[str, ...]) -> bool:
         """Whether a fact that no label ties to the parameter may well be meant for something else."""
@@ -161,6 +183,9 @@ class _Filler:
         mine = heads(name)
         alike = [value for key, value in self.source.known if key != name and heads(key) == mine]
         near = [value for key, value in self.source.known if may_mean(key, name)]
+        if kinds_for(name, shape)[0] == "email":
+            said = [fact.value for fact in self.pool if fact.kind == "email"]
+            near += said or [value for key, value in self.source.known if stem(key) == "email" and value]
         for value in same + alike + near:
             if fits(value, shape):
                 return value
@@ -170,20 +195,26 @@ class _Filler:
 
     def _candidates(self, kind: str, name: str, *, freely: bool) -> list[Fact]:
         if kind == "town" and not any(fact.kind == "name" for fact in self.pool):
-            return [Fact("name", text) for text in self._phrases("phrase", name)]
+            return [Fact("name", text) for text in self.phrases.find("phrase", name, self.taken.values())]
         if kind in ("phrase", "subject", "saying") and self.source.is_strict:
             return []
         if kind in ("phrase", "subject", "saying"):
-            phrases = [Fact(kind, text) for text in self._phrases(kind, name)] if freely else []
-            self.listed[name] = phrases
-            return phrases
+            found = self.phrases.find(kind, name, self.taken.values()) if freely or kind == "saying" else []
+            self.listed[name] = [Fact(kind, text) for text in found]
+            return self.listed[name]
         facts = [fact for fact in self.pool if fact.kind == ("name" if kind == "town" else kind)]
         if not (asked := side(name)):
             return facts
         if re.search(r"\badd\b.*\bto\b", self.source.text, re.I) and kind == "date" and len(facts) == 1:
             return facts  # "add 3 weeks to 2027-03-01"
         mine, others = (_BEFORE_START, _NEVER_START) if asked == "start" else (_BEFORE_END, _NEVER_END)
+        if kind in ("unit", "currency"):  # "How many yen are 20 dollars?": what has a number is converted
+            return sorted(facts, key=lambda fact: self._has_number(fact) != (asked == "start"))
         return sorted((fact for fact in facts if fact.before not in others), key=lambda fact: fact.before not in mine)
+
+    def _has_number(self, fact: Fact) -> bool:
+        ahead, behind = self.source.text[: fact.start], self.source.text[fact.end :]
+        return bool(re.search(r"\d\s*(?:thousand|million|billion|k)?\s*$", ahead) or re.match(r"\s?\d", behind))
 
     def _converted(self, fact: Fact, shape: Shape, kind: str = "") -> object:
         if kind == "town":
@@ -212,6 +243,8 @@ class _Filler:
 
     def _array(self, name: str, items: Shape, *, required: bool) -> list[object]:
         if items.kind == "object":
+            if counted := self._counted_things(items):
+                return counted
             inner = self._inner_object(items)
             return [] if inner is None else [inner]
         if items.enum:
@@ -227,46 +260,24 @@ class _Filler:
                 return found
         return []
 
+    def _counted_things(self, items: Shape) -> list[object]:
+        """Return "2 pizzas and 3 colas" as objects, where members are made of one text and one number."""
+        kinds = {inner.kind: name for name, inner in items.ordered() if name in items.required}
+        if len(items.required) != 2 or "string" not in kinds or not kinds.keys() & {"integer", "number"}:
+            return []
+        members: list[object] = []
+        for fact in [one for one in self.pool if one.kind == "number"]:
+            thing = re.match(r"\s+([^\W\d_][\w'’-]*)", self.source.text[fact.end :])
+            number = kinds.get("integer") or kinds["number"]
+            member = {kinds["string"]: thing[1], number: fact.value} if thing else {}
+            if thing and thing[1].lower() not in STOP_WORDS and fits(member, items):
+                self.pool.remove(fact)
+                members.append(member)
+        return members
+
     def _inner_object(self, shape: Shape) -> dict[str, object] | None:
         args = self.fill_object(shape)
         return args if args and all(name in args for name in shape.required) else None
-
-    def _phrases(self, kind: str, name: str) -> list[str]:
-        """Return lower-case words that may be meant: those after a preposition, or what is left of the sentence."""
-        text = self.source.text
-        if kind == "subject":  # what other parameters took is not part of it
-            for fact in sorted(self.taken.values(), key=lambda fact: -fact.start):
-                text = text[: fact.start] + text[fact.end :] if fact.end else text
-        text = text.strip().rstrip(".?! ")
-        if kind == "saying":
-            found = re.search(r"(?:\bsaying(?: that)?|\bsays?(?: that)?|\bthat says|:)\s+(.+)$", text, re.I | re.S)
-            return [found[1]] if found else []
-        if kind == "subject":
-            found = re.search(
-                r"\b(?:remind (?:me|us) to|about|called|titled|named|for|on|by)\s+(?:the\s+|a\s+|an\s+)?(.+)$",
-                text,
-                re.I | re.S,
-            )
-            phrase = self._without_own_words(found[1] if found else text)
-            return [phrase] if re.search(r"\w", phrase) else []
-        last = re.findall(r"\b(?:in|of|for|at|about|on|to|from|with|by)\s+(?:the\s+)?([^\W\d][\w' ,-]*)", text, re.I)
-        pieces = re.split(
-            r"\s*,\s*|\s+(?:and|or)\s+(?:in\s+|of\s+|for\s+)?",
-            _IS.split(re.split(r"\b(?:in|of|for|at)\s+", last[-1])[-1])[0] if last else "",
-        )
-        return [re.sub(r"^(?:the|a|an)\s+", "", piece) for piece in pieces if self._is_value(piece, name)]
-
-    def _is_value(self, phrase: str, name: str) -> bool:
-        words = re.findall(r"\w+", phrase.lower())
-        empty = STOP_WORDS | _TIME_WORDS | VERBS
-        own = self.vocabulary | heads(name)
-        return 0 < len(words) <= 4 and not all(word in empty or stem(word) in own for word in words)
-
-    def _without_own_words(self, text: str) -> str:
-        words = text.split()
-        while words and ((word := words[0].strip(",.").lower()) in VERBS | STOP_WORDS or stem(word) in self.vocabulary):
-            words.pop(0)
-        return " ".join(words)
 
     def spread(self, shape: Shape, args: dict[str, object]) -> list[dict[str, object]] | None:
         """Return one set of arguments per listed thing ("Oslo, Rome and Paris"), or None if there is no list."""
@@ -286,7 +297,7 @@ class _Filler:
         fact = self.taken.get(name)
         if fact is None:
             return []
-        if fact.kind == "phrase":
+        if fact.kind in ("phrase", "subject"):
             return [other for other in self.listed.get(name, []) if other != fact]
         if fact.kind == "expression":
             return [other for other in self.pool if other.kind == "expression"]
@@ -298,9 +309,12 @@ class _Filler:
         return group if all(other in self.pool for other in group) else []
 
 
-def _turn(name: str, shape: Shape) -> tuple[bool, bool]:
-    """Return when a parameter takes its pick: required ones first, and the first of a pair before the second."""
-    return name not in shape.required, side(name) == "end"
+def _turn(name: str, shape: Shape) -> tuple[bool, bool, bool]:
+    """Return when a parameter takes its pick: free texts last, required ones first, the first of a pair before."""
+    inner = shape.properties[name]
+    is_text = inner.kind == "string" and not inner.enum and bool({"subject", "saying"} & set(kinds_for(name, inner)))
+    is_required = name in shape.required
+    return is_text or (inner.kind == "array" and not is_required), not is_required, side(name) == "end"
 
 
 def _as_asked(fact: Fact, kinds: tuple[str, ...]) -> str:

@@ -16,7 +16,12 @@ _OTHER_DAY = re.compile(
 )
 _PLACED = re.compile(r"\b(?:in|at|for|of)\s+(?:the\s+)?([^\W\d][\w'’-]*)", re.I)
 _NOW = frozenset({"now", "moment", "today", "here", "present", "time", "date", "day", "right"})
-_NEEDS_TODAY = re.compile(r"\b(?:today|tomorrow|yesterday|now|until|till|since|ago)\b", re.I)
+_NEEDS_TODAY = re.compile(
+    r"\b(?:today|tomorrow|yesterday|now|until|till|since|ago|(?:mon|tues|wednes|thurs|fri|satur|sun)day"
+    r"|in\s+\w+\s+(?:day|week)s?"
+    r"|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\s+\d{1,2}(?!\d|,?\s+\d{4}))\b",
+    re.I,
+)
 _CLOCK_WORDS = frozenset({"current", "now", "today", "present", "clock"})
 _ISO_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}")
 

@@ -3,7 +3,8 @@
 import re
 
 from agentkit.testing.offline_facts import Fact, zone_of
-from agentkit.testing.offline_schema import Shape, fits
+from agentkit.testing.offline_schema import Shape
+from agentkit.testing.offline_values import fits
 from agentkit.testing.offline_words import name_words, stem, word_set
 
 # The first line that holds a word of the parameter's name decides, the last word of the name being asked first.
@@ -12,11 +13,14 @@ _STRINGS: list[tuple[str, tuple[str, ...]]] = [
     ("url uri link website webpage href", ("url",)),
     ("expression expr formula calculation equation arithmetic math", ("expression",)),
     ("currency currencies", ("currency",)),
+    ("unit units", ("unit",)),
+    ("sql", ("sql", "quoted")),
+    ("ticker symbol", ("ticker", "quoted", "name")),
     ("zone timezone tz", ("zone", "town")),
     ("date day birthday deadline due when since until begin checkin checkout", ("date",)),
     ("time clock hour", ("time",)),
     ("start end", ("date", "time", "name")),
-    ("recipient recipients", ("email", "name", "quoted")),
+    ("recipient recipients attendee attendees cc bcc", ("email", "name", "quoted")),
     (
         "city town country place location destination origin capital region state address airport area station",
         ("name", "quoted", "phrase"),
@@ -49,7 +53,16 @@ _ENDS = word_set(
     "to end until till destination target last before due return checkout new b right into denominator divisor "
     "subtrahend exponent"
 )
-_SPECIFIC = frozenset({"email", "url", "expression", "currency", "zone", "date", "time"})
+_MOST, _LEAST = word_set("max maximum most limit under"), word_set("min minimum least over")
+_UP_TO, _FROM_ON = word_set("under below within most most maximum to"), word_set("over above least minimum from")
+_COUNTS = word_set("count number quantity amount limit times n max results copies guests people passengers tickets")
+_MARKS = {
+    **dict.fromkeys(("title", "name", "label"), word_set("called titled named")),
+    **dict.fromkeys(("artist", "author", "singer", "writer", "band", "director", "composer"), word_set("by")),
+}
+_OPPOSITES = {"on": "off", "enabled": "disabled", "enable": "disable", "open": "close", "opened": "closed",
+              "locked": "unlock", "lock": "unlock", "muted": "unmute", "done": "undone"}  # fmt: skip
+_SPECIFIC = frozenset({"email", "url", "expression", "currency", "unit", "sql", "zone", "date", "time"})
 _UNITS = {
     "c": "celsius centigrade",
     "f": "fahrenheit",
@@ -74,6 +87,8 @@ def kinds_for(name: str, shape: Shape) -> tuple[str, ...]:
         for vocabulary, kinds in _BY_STRING:
             if word in vocabulary or word.removesuffix("s") in vocabulary:
                 return kinds
+    if words[-1:] in (("to",), ("from",)):
+        return ("email", "name", "quoted", "currency", "unit", "code", "path", "phrase")
     return (*_ANY_STRING, "number", "money") if shape.kind == "any" else _ANY_STRING
 
 
@@ -94,6 +109,26 @@ def may_mean(key: str, name: str) -> bool:
     if set(name_words(key)) & _MONEY and set(name_words(name)) & _MONEY:
         return True
     return heads(key) < heads(name) or heads(key) > heads(name)
+
+
+def is_marked(fact: Fact, name: str) -> bool:
+    """Whether the word in front of a fact says that it is meant: "by Queen" for `artist`, "called Planning"."""
+    return fact.before in _MARKS.get(name_words(name)[-1:][0] if name_words(name) else "", ())
+
+
+def is_counted(fact: Fact, name: str, vocabulary: frozenset[str]) -> bool:
+    """Whether a number counts what the function is about: "two dice" for `count` of `roll_dice`."""
+    return fact.kind == "number" and fact.unit in vocabulary and bool(set(name_words(name)) & _COUNTS)
+
+
+def is_meant(fact: Fact, name: str) -> bool:
+    """Whether a number may go to an optional parameter: money to a price, "under 1000" to a maximum."""
+    words = set(name_words(name))
+    if (words & _MOST and fact.before in _FROM_ON) or (words & _LEAST and fact.before in _UP_TO):
+        return False
+    is_bound = (words & _MOST and fact.before in _UP_TO) or (words & _LEAST and fact.before in _FROM_ON)
+    is_kind = (fact.kind == "money" and words & _MONEY) or (fact.kind == "percent" and words & _PERCENT)
+    return bool(is_bound or is_kind)
 
 
 def side(name: str) -> str:
@@ -139,6 +174,9 @@ def choose_enum(shape: Shape, text: str) -> object:
 def choose_boolean(name: str, text: str) -> bool | None:
     """Return whether a text asks for what a boolean parameter is named after; None if it does not say."""
     wanted = heads(name)
+    opposites = {_OPPOSITES[word] for word in name_words(name) if word in _OPPOSITES}
+    if opposites & set(re.findall(r"\w+", text.lower())):
+        return False
     for found in re.finditer(r"\w+", text):
         if stem(found[0]) in wanted:
             ahead = text[max(0, found.start() - 25) : found.start()]

@@ -8,14 +8,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from agentkit.testing.lenient import as_object
 from agentkit.testing.offline_choose import Choice, Chooser, own_words
 from agentkit.testing.offline_facts import read_facts
 from agentkit.testing.offline_fill import Filling, Source, fill
 from agentkit.testing.offline_heed import find_ignored, is_clock, is_date, kinds_of, needs_today, read_clock
-from agentkit.testing.offline_prompt import COMPARED, MANY, Answered, Round, Task, refers_back, split_tasks
-from agentkit.testing.offline_results import carried_values, compare, known_values, reckon, replace_references
-from agentkit.testing.offline_schema import Function, as_object, placeholder
-from agentkit.testing.offline_words import name_words
+from agentkit.testing.offline_prompt import (
+    COMPARED,
+    MANY,
+    Answered,
+    Round,
+    Task,
+    refers_back,
+    split_nested,
+    split_tasks,
+)
+from agentkit.testing.offline_results import (
+    carried_values,
+    compare,
+    correct,
+    known_values,
+    reckon,
+    replace_references,
+)
+from agentkit.testing.offline_schema import Function
+from agentkit.testing.offline_values import fits, placeholder
+from agentkit.testing.offline_words import STOP_WORDS, name_words, stems
 
 _MOST_CALLS = 24
 _UNREAD = {"unread date": {"date", "expression"}, "unread sum": {"expression"}}  # and what would have taken it
@@ -45,6 +63,7 @@ class Step:
     waits: bool = False
     reckoned: str = ""  # said without a call: "Together: 12"
     refusals: list[str] = field(default_factory=list[str])  # why nothing is called
+    corrected: list[Answered] = field(default_factory=list[Answered])  # failures that a second try made good
 
     @property
     def is_open(self) -> bool:
@@ -73,10 +92,11 @@ def make_plan(functions: Sequence[Function], rounds: Sequence[Round], background
     before = rounds[-2] if len(rounds) > 1 else Round()
     planner = _Planner(functions, current, before, background)
     steps = planner.plan(current.prompt)
-    if not any(step.calls or step.asks or step.refusals for step in steps) and before.prompt:
+    if not any(step.calls or step.refusals for step in steps) and before.prompt:
         continued = planner.continue_round(before, current.prompt)
-        steps = continued or steps
-    used = [id(one) for step in steps for one in step.answered]
+        asks = any(step.asks for step in steps)
+        steps = continued if continued and (not asks or any(step.calls for step in continued)) else steps
+    used = [id(one) for step in steps for one in step.answered + step.corrected]
     return Plan(steps, [one for one in current.answered if id(one) not in used])
 
 
@@ -109,7 +129,8 @@ class _Planner:
     def plan(self, prompt: str) -> list[Step]:
         names = [name_words(function.name) for function in self.functions]
         verbs = {words[0] for words in names if len(words) > 1}
-        tasks = split_tasks(prompt, verbs)
+        nouns = {word for words in names for word in words} - verbs - STOP_WORDS
+        tasks = [one for task in split_tasks(prompt, verbs, nouns) for one in split_nested(task, nouns)]
         fitting = [bool(self._choose(task.text, self._read(task.text))) for task in tasks]
         unfit = [task.text for task, fits in zip(tasks, fitting, strict=True) if not fits and not task.waits]
         if unfit and not any(fitting):
@@ -125,15 +146,15 @@ class _Planner:
         """Read a prompt that fits nothing alone: as the missing piece of the last one, or as "and in Rome?"."""
         if before.answered:
             same = [function for function in self.functions if function.name == before.answered[-1].name]
-            is_short = len(prompt.split()) <= 8 and bool(
-                re.search(r"\?|^\W*(?:and|what about|how about)\b", prompt, re.I)
-            )
+            asks_more = re.search(r"\?|^\W*(?:and|what about|how about)\b", prompt, re.I) or refers_back(prompt)
+            is_short = len(prompt.split()) <= 8 and asks_more
             filling = self._fill(same[0], self._read(prompt)) if same and is_short else Filling([{}])
-            if not filling.found or filling.missing:
+            if not filling.found or any(name not in before.answered[-1].args for name in filling.missing):
                 return []
-            return [self._finish(Step(Task(prompt), [Call(same[0].name, args) for args in filling.args]))]
+            calls = [Call(same[0].name, {**before.answered[-1].args, **args}) for args in filling.args]
+            return [self._finish(Step(Task(prompt), calls))]
         steps = self.plan(f"{before.prompt}\n{prompt}")
-        return [step for step in steps if step.calls or step.asks or step.refusals]
+        return [step for step in steps if step.calls or step.asks]
 
     def _plan_task(self, task: Task, earlier: Sequence[Step], context: str, others: Sequence[str]) -> Step:
         working = [step for step in earlier if step.calls or step.waits]
@@ -222,11 +243,24 @@ class _Planner:
         return list(dict.fromkeys(str(fact.value) for fact in unread if _UNREAD[fact.kind] & kinds))
 
     def _finish(self, step: Step) -> Step:
+        """Add what was answered. A call whose error names what would be right is made once more, corrected so."""
+        for call in list(step.calls):
+            failed = self.answered.get(call.key)
+            args = correct(failed) if failed else None
+            better = Call(call.name, args) if args and self._is_allowed(call.name, args) else None
+            if failed and better:
+                step.calls = [one for one in step.calls if one.key not in (call.key, better.key)]
+                step.calls.append(better)
+                again = self.answered.get(better.key)
+                step.corrected += [failed] if again and not again.failed else []
         step.answered = [self.answered[call.key] for call in step.calls if call.key in self.answered]
         return step
+
+    def _is_allowed(self, name: str, args: Mapping[str, object]) -> bool:
+        return any(function.name == name and fits(args, function.parameters) for function in self.functions)
 
     def _choose(self, text: str, source: Source) -> list[Choice]:
         return self.chooser.choose(text, lambda function: self._fill(function, source))
 
     def _fill(self, function: Function, source: Source) -> Filling:
-        return fill(function.parameters, source, tuple(own_words(function)))
+        return fill(function.parameters, source, tuple(own_words(function)), stems(function.description))

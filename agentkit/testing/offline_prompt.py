@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from agentkit.testing.offline_schema import as_list, as_object, as_text
+from agentkit.testing.lenient import as_list, as_object, as_text
 from agentkit.testing.offline_words import QUESTION_WORDS, VERBS
 
 _LONGEST_PROMPT = 4000  # what lies behind is pasted material, not a question
@@ -92,13 +92,15 @@ def read_background(request: Mapping[str, object]) -> str:
     return _join_texts([as_object(part) for part in as_list(instruction.get("parts"))])[:_LONGEST_PROMPT]
 
 
-def split_tasks(prompt: str, verbs: Collection[str] = ()) -> list[Task]:
+def split_tasks(prompt: str, verbs: Collection[str] = (), nouns: Collection[str] = ()) -> list[Task]:
     """Cut a prompt into the things it asks for: at sentence ends, and where "and" or a comma begins a new request.
 
     Args:
         prompt: What the user wrote.
         verbs: Words that begin a request here, besides the usual ones: the first words of the declared functions.
+        nouns: The other words of the functions, which begin one as "and the weather in Rome".
     """
+    things = "|".join(map(re.escape, sorted(nouns, key=len, reverse=True))) or r"(?!)"
     begins = "|".join(map(re.escape, sorted(VERBS | QUESTION_WORDS | set(verbs), key=len, reverse=True)))
     orders = "|".join(
         map(re.escape, sorted((VERBS | set(verbs)) | {"what", "how", "tell", "give"}, key=len, reverse=True))
@@ -107,7 +109,8 @@ def split_tasks(prompt: str, verbs: Collection[str] = ()) -> list[Task]:
         rf"(?P<stop>(?<=[.?!;])\s+|\s*\n+\s*)"
         rf"|(?P<then>[,;]?\s+(?:and\s+)?(?:then|after\s+that|afterwards|finally)\s*,?\s+)"
         rf"|[,;]?\s+(?:and|but|plus)\s+(?:also\s+)?(?=(?:{begins}|its|their)\b)"
-        rf"|,\s+(?:also\s+)?(?=(?:{orders})\b)",
+        rf"|,\s+(?:also\s+)?(?=(?:{orders})\b)"
+        rf"|,?\s+and\s+(?=(?:the\s+)?(?:{things})\s+(?:in|of|for|at)\b)",
         re.I,
     )
     quiet = re.sub(r"\"[^\"]*\"|“[^”]*”|(?<!\w)'[^']*'(?!\w)", lambda quoted: "\0" * len(quoted[0]), prompt)
@@ -118,6 +121,15 @@ def split_tasks(prompt: str, verbs: Collection[str] = ()) -> list[Task]:
         start, waits = found.end(), found["then"] is not None
     _add_task(tasks, prompt[start:], waits)
     return tasks[:_MOST_TASKS]
+
+
+def split_nested(task: Task, nouns: Collection[str]) -> list[Task]:
+    """Return "the weather in the capital of Italy" as "the capital of Italy" and then "the weather in it"."""
+    things = "|".join(map(re.escape, sorted(nouns, key=len, reverse=True))) or r"(?!)"
+    nested = rf"(.*\b(?:{things})\b.*?\s(?:in|of|for|at))\s+(the\s+(?:{things})\s+of\s+.+)"
+    if found := re.fullmatch(nested, task.text, re.I | re.S):
+        return [Task(found[2], task.waits), Task(f"{found[1]} it", waits=True)]
+    return [task]
 
 
 def _add_task(tasks: list[Task], text: str, waits: bool) -> None:
@@ -134,6 +146,7 @@ def _add_task(tasks: list[Task], text: str, waits: bool) -> None:
 _SINGLE = (
     r"(?<!is )(?<!was )(?<!does )(?<!will )(?<!did )\bit\b(?! is| was| will|'s)"
     r"|\b(?:its|the|this|that) (?:result|answer|outcome|sum|total)\b"
+    r"|(?<!are )(?<!is )\bthere\b(?=\s*(?:[?.!,]|$))"
     r"|\bthat(?= (?:number|amount|value|city|date|order)\b)|(?<=\b(?:to|by|of|in|on) )that\b(?! \w)|(?<=double )that\b"
 )
 _MANY = (

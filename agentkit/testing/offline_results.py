@@ -1,5 +1,7 @@
 """What earlier calls returned, as values for later ones: by name, in place of "it", and compared."""
 
+import difflib
+import json
 import re
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -11,6 +13,8 @@ from agentkit.testing.offline_words import name_words, stems
 _RESULT_KEYS = ("result", "output", "value", "answer", "approximately", "id", "name")
 _CARRIERS = ("body", "message", "content", "text", "note", "result")
 _SUMS = re.compile(r"\b(?:add|sum|total|together|combined|altogether)\b", re.I)
+_WORDS = re.compile(r"[^\W\d_][\w/-]*")
+_NAMES = re.compile(rf"{_WORDS.pattern}(?: [A-Z0-9][\w/-]*)+")
 _DIFFERENCES = re.compile(r"\b(?:difference|subtract)\b", re.I)
 
 
@@ -87,6 +91,26 @@ def compare(text: str, results: Sequence[Answered]) -> str:
     if sum(number == best[0] for number, _ in scored) > 1:
         return ""
     return str(best[1].args.get(differing[0], ""))
+
+
+def correct(failed: Answered) -> dict[str, object] | None:
+    """Return the arguments of a failed call with the one name replaced that its error offers a like of, else None.
+
+    For `city="oslo"` the error "Unknown city 'oslo'. Known cities: Oslo, Rome." offers "Oslo".
+    """
+    if not failed.failed:
+        return None
+    told = json.dumps(failed.response, ensure_ascii=False, default=str)
+    offered = [*_NAMES.findall(told), *_WORDS.findall(told)]
+    for key, value in failed.args.items():
+        if not isinstance(value, str) or len(value) < 3:
+            continue
+        by_folded = {name.casefold(): name for name in offered if name != value}
+        likes = difflib.get_close_matches(value.casefold(), by_folded, n=1, cutoff=0.8)
+        ends = [name for name in by_folded if name.endswith(f"/{value.casefold()}")]
+        if found := next(iter(likes + ends), None):
+            return {**failed.args, key: by_folded[found]}
+    return None
 
 
 def replace_references(text: str, results: Sequence[Answered]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
+from agentkit.testing.lenient import as_list, as_object
 from agentkit.testing.offline_arithmetic import read_arithmetic
 from agentkit.testing.offline_facts import read_facts
 from agentkit.testing.offline_fill import Source, fill
@@ -11,7 +12,8 @@ from agentkit.testing.offline_kinds import choose_boolean, choose_enum, heads
 from agentkit.testing.offline_numbers import read_number
 from agentkit.testing.offline_prompt import Answered, Round
 from agentkit.testing.offline_results import compare, known_values, main_value
-from agentkit.testing.offline_schema import Shape, as_list, as_object, cut_text, fits, placeholder
+from agentkit.testing.offline_schema import Shape
+from agentkit.testing.offline_values import cut_text, fits, placeholder
 from agentkit.testing.offline_words import name_words, word_set
 
 _SPOKEN = word_set(

@@ -15,7 +15,7 @@ STOP_WORDS = word_set(
     a about all also an and any are as at be been but by can could did do does each for from get give given had
     has have hello help hey hi how i if in into is it its just kindly let like many may me much my need no not
     of off on one or our out please query returns return show so some tell than thanks that the their them then
-    there these they this those to today tool two us use used using value want was we were what when where which
+    there these they this those to today tool up two us use used using value want was we were what when where which
     who whose why will with would yes you your example optional default string number integer function
     """
 )
@@ -30,11 +30,12 @@ VERBS = word_set(
     add book buy calculate call cancel change check close compare compute convert count create delete divide
     double draft email fetch find get halve list look lookup make message mail move multiply notify open order
     pay play post print publish read refund remind remove report reserve run save schedule search send set show
-    split start stop subtract sum summarise summarize tell transfer translate turn update upload use write
+    split start stop subtract sum summarise summarize switch dim mark complete roll put tell transfer translate turn
+    update upload use write
     """
 )
 _ALIKE = """
-weather forecast temperature warm hot cold cool rain rainy sunny snow wind windy umbrella degrees climate humid
+weather forecast temperature outside warm hot cold cool rain rainy sunny snow wind windy umbrella degrees climate humid
 calculate compute calculator arithmetic math maths evaluate calc plus minus times divided percent root squared
 add sum plus total together addition
 multiply times product multiplied
@@ -51,6 +52,10 @@ convert conversion exchange change
 price cost costs worth expensive cheap charge
 email mail e-mail
 send mail notify forward message text
+send transfer pay
+add put
+todo task
+event appointment meeting calendar schedule agenda
 delete remove erase drop
 create make new schedule add arrange
 list show all

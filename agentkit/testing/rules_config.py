@@ -1,141 +1,165 @@
-"""Rules E24, E25 and E26: thinking, cached contents, and the numbers of `generationConfig`."""
+"""Rules E23, E26 and E30: the numbers and formats of `generationConfig`, and the settings beside it."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from agentkit.testing.finding import Finding, Request, Severity
 
-__all__ = ["check_cache", "check_generation_config", "check_thinking"]
+__all__ = ["check_generation_config", "check_json_mode", "check_settings"]
 
-_LEARN_MORE: Final = "Learn more: https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
+_CONFIG: Final = "generation_config"
+_SCHEMAS: Final = ("responseSchema", "responseJsonSchema", "_responseJsonSchema")
 _JSON_TYPES: Final = ("application/json", "text/x.enum")
+_RESPONSE_TYPES: Final = ("text/plain", *_JSON_TYPES)
+_SAMPLING: Final = ("temperature", "topP", "topK")
+_LABEL: Final = re.compile(r"[a-z0-9_-]{0,63}")
+_CATEGORIES: Final = (
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_CIVIC_INTEGRITY",
+)
 
 
-def check_thinking(request: Request) -> Iterator[Finding]:
-    """Yield thinking settings that the model does not take: E24."""
-    config = request.generation_config.get("thinkingConfig", {})
-    level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
-    path = "generation_config.thinking_config"
-    if level is not None and budget is not None:
-        text = "Unable to submit request because thinking_budget and thinking_level are not supported together."
-        yield request.refuse("E24", path, text, "Send one of the two.")
-    if level is not None:
-        yield from _check_level(request, str(level), f"{path}.thinking_level")
-    if budget is not None:
-        yield from _check_budget(request, int(budget), f"{path}.thinking_budget")
-
-
-def _check_level(request: Request, level: str, path: str) -> Iterator[Finding]:
-    rule = request.model.thinking
-    if rule.control in ("budget", "none"):
-        text = "Thinking level is not supported for this model."
-        yield request.refuse("E24", path, text, "Send a thinkingBudget, or nothing.")
-    # Aliases and unknown ids stand for a model that is not named: what it refuses cannot be foretold.
-    elif rule.control == "level" and request.model.generation and level.lower() not in rule.levels:
-        text = f"Thinking level {level} is not supported for this model."
-        if request.backend == "vertex":
-            text = (
-                f"Unable to submit request because thinking_level {level} is not supported by this model. {_LEARN_MORE}"
-            )
-        yield request.refuse("E24", path, text, f"{request.model.id!r} takes: {', '.join(rule.levels)}.")
-
-
-def _check_budget(request: Request, budget: int, path: str) -> Iterator[Finding]:
-    rule = request.model.thinking
-    if rule.control == "level":
-        fix = "Send a thinkingLevel; a budget is only accepted for compatibility."
-        text = "Thinking budget is not supported for this model."
-        severity: Severity = "error" if request.model.id.startswith("gemma-") else "warning"
-        yield Finding(rule="E24", path=path, message=text, fix=fix, severity=severity)
-    if rule.control != "budget" or budget == -1 or (budget == 0 and rule.can_disable):
+def check_json_mode(request: Request) -> Iterator[Finding]:
+    """Yield JSON output beside tools, where the model has one or the other: E23."""
+    if request.generation_config.get("responseMimeType") != "application/json":
         return
-    if budget == 0:
-        text = "Budget 0 is invalid. This model only works in thinking mode."
-        yield request.refuse("E24", path, text, f"Send at least {rule.budget_min}.")
-    elif not rule.budget_min <= budget <= rule.budget_max:
-        text = (
-            f"The thinking budget {budget} is invalid. Please choose a value between {rule.budget_min} and "
-            f"{rule.budget_max}."
-        )
-        yield request.refuse("E24", path, text, "Send a value in this range, or -1 for dynamic thinking.")
-
-
-def check_cache(request: Request) -> Iterator[Finding]:
-    """Yield what may not stand beside `cachedContent`: E25."""
-    beside = [key for key in ("systemInstruction", "tools", "toolConfig") if request.body.get(key)]
-    if not request.body.get("cachedContent") or not beside:
-        return
-    text = (
-        "CachedContent can not be used with GenerateContent request setting system_instruction, tools or tool_config.\n"
-        "\nProposed fix: move those values to CachedContent from GenerateContent request."
-    )
-    if request.backend == "vertex":
-        text = "Tool config, tools and system instruction should not be set in the request when using cached content."
-    yield request.refuse("E25", "cached_content", text, f"Leave out {', '.join(beside)}: they belong into the cache.")
+    path = f"{_CONFIG}.response_mime_type"
+    fix = "Ask for JSON in the last request, without tools, or take a model from Gemini 3 on."
+    if request.declarations and not request.model.json_with_functions:
+        # Recorded as accepted on 2.0 and refused on 2.5.
+        severity: Severity = "error" if request.generation >= (2, 5) else "warning"
+        yield request.find("json.with_functions", path, fix, severity=severity)
+    if request.builtins and not request.model.json_with_builtins:
+        yield request.find("json.with_tools", path, fix)
 
 
 def check_generation_config(request: Request) -> Iterator[Finding]:
-    """Yield numbers out of range and settings that exclude each other: E26."""
-    config = request.generation_config
+    """Yield numbers out of range, settings that exclude each other, and output the model does not have: E26."""
     yield from _check_numbers(request)
-    yield from _check_output(request)
-    if "responseSchema" in config and ("responseJsonSchema" in config or "_responseJsonSchema" in config):
-        yield _wrong(request, "response_schema", "excludes response_json_schema.", "Send 'responseJsonSchema' only.")
-    has_schema = any(key in config for key in ("responseSchema", "responseJsonSchema", "_responseJsonSchema"))
-    if has_schema and config.get("responseMimeType") not in _JSON_TYPES:
-        fix = "Set responseMimeType to 'application/json'."
-        yield _wrong(request, "response_mime_type", "a response schema needs the type application/json.", fix)
-    if request.model.sampling_ignored and any(key in config for key in ("temperature", "topP", "topK")):
-        text = "temperature, topP and topK are ignored by this model and will be refused later."
-        yield Finding(rule="E26", path="generation_config", message=text, fix="Leave them out.", severity="warning")
+    yield from _check_logprobs(request)
+    yield from _check_response_type(request)
+    yield from _check_modalities(request)
+    yield from _check_image_model(request)
+    config = request.generation_config
+    if "voiceConfig" in (speech := config.get("speechConfig", {})) and "multiSpeakerVoiceConfig" in speech:
+        reason = "voice_config and multi_speaker_voice_config are mutually exclusive."
+        yield _wrong(request, "speech_config", reason, "Send one voice, or one for each speaker.")
+    if "imageConfig" in config and "IMAGE" not in request.model.output and request.model.known:
+        yield request.find("config.image", f"{_CONFIG}.image_config", "Leave it out, or take an image model.")
+    if "responseFormat" in config:
+        fix = "Send responseMimeType and responseJsonSchema."
+        yield request.find("config.format", f"{_CONFIG}.response_format", fix)
+    if ignored := [key for key in _SAMPLING if key in config and request.model.sampling_ignored]:
+        yield request.find("config.sampling", _CONFIG, "Leave them out.", names=", ".join(ignored))
+
+
+def _wrong(request: Request, key: str, reason: str, fix: str) -> Finding:
+    return request.find("config.value", f"{_CONFIG}.{key}", fix, reason=reason)
 
 
 def _check_numbers(request: Request) -> Iterator[Finding]:
     config = request.generation_config
-    if config.get("maxOutputTokens", 1) < 1:
+    tokens, limit = config.get("maxOutputTokens", 1), request.model.output_token_limit
+    if tokens < 1:
         yield _wrong(request, "max_output_tokens", "must be positive.", "Send at least 1, or nothing.")
+    # From Gemini 4 on a long answer comes in hops, and the limit is the whole window.
+    elif tokens > (request.model.input_token_limit if request.model.long_decode else limit):
+        yield request.find(
+            "config.output_limit", f"{_CONFIG}.max_output_tokens", f"Send at most {limit}.", value=tokens
+        )
     most = 8 if request.model.many_candidates else 1
     if not 1 <= config.get("candidateCount", 1) <= most:
         yield _wrong(request, "candidate_count", f"must be between 1 and {most} for this model.", "Leave it out.")
     if len(config.get("stopSequences", [])) > 5:
         yield _wrong(request, "stop_sequences", "at most 5 are allowed.", "Send the five most useful ones.")
-    if "logprobs" in config and not config.get("responseLogprobs"):
-        yield _wrong(request, "logprobs", "needs response_logprobs.", "Set responseLogprobs to true.")
     temperature = config.get("temperature", 1)
     if not 0 <= temperature <= 2:
-        yield _bad_temperature(request, temperature)
+        fix = "Send a value from 0 to 2."
+        yield request.find("config.temperature", f"{_CONFIG}.temperature", fix, value=temperature)
 
 
-def _check_output(request: Request) -> Iterator[Finding]:
-    """What a model for speech or images was recorded to refuse."""
-    model, config = f"models/{request.model.id}", request.generation_config
-    output = set(request.model.output)
-    asked = config.get("responseModalities") or ["TEXT"]
-    if output and not output.intersection(asked):
-        listed = "".join(f"* {kind}\n" for kind in sorted(output))
-        text = (
-            f"The requested combination of response modalities ({', '.join(asked)}) is not supported by the model. "
-            f"{model} accepts the following combination of response modalities:\n{listed}"
-        )
-        fix = f"Set responseModalities to {sorted(output)}."
-        yield request.refuse("E26", "generation_config.response_modalities", text, fix)
-    if "IMAGE" in output and request.generation < (3, 0):
-        if config.get("responseMimeType") == "application/json":
-            yield request.refuse("E26", "generation_config", f"JSON mode is not enabled for {model}", "Ask for text.")
-        if request.declarations:
-            yield request.refuse("E26", "tools", f"Function calling is not enabled for {model}", "Send no functions.")
+def _check_logprobs(request: Request) -> Iterator[Finding]:
+    config, model = request.generation_config, request.model
+    path = f"{_CONFIG}.logprobs"
+    if "logprobs" in config and not config.get("responseLogprobs"):
+        yield _wrong(request, "logprobs", "needs response_logprobs.", "Set responseLogprobs to true.")
+    elif not 0 <= config.get("logprobs", 0) <= 20:
+        yield _wrong(request, "logprobs", "must be between 0 and 20.", "Send at most 20.")
+    if not config.get("responseLogprobs") or request.backend != "google":
+        return
+    fix = f"Leave responseLogprobs out: {model.id!r} does not give them on Google's endpoint."
+    if request.streamed:
+        yield request.find("config.logprobs_streamed", path, "Ask with generateContent, or leave responseLogprobs out.")
+    elif not model.logprobs:
+        mistake = "config.logprobs" if request.generation < (3, 0) else "config.logprobs_new"
+        yield request.find(mistake, path, fix, model=model.id)
 
 
-def _bad_temperature(request: Request, temperature: float) -> Finding:
-    if request.backend == "google":
-        return _wrong(request, "temperature", "must be in the range [0.0, 2.0].", "Send a value from 0 to 2.")
-    text = (
-        f"Unable to submit request because it has a temperature value of {temperature:g} but the supported range is "
-        "from 0 (inclusive) to 2.0001 (exclusive). Update the value and try again."
+def _check_response_type(request: Request) -> Iterator[Finding]:
+    config = request.generation_config
+    schemas = [key for key in _SCHEMAS if key in config]
+    kind = config.get("responseMimeType")
+    if kind and kind not in _RESPONSE_TYPES:
+        fix = f"Send one of: {', '.join(_RESPONSE_TYPES)}."
+        yield _wrong(request, "response_mime_type", f"'{kind}' is not supported.", fix)
+    elif schemas and kind not in _JSON_TYPES:
+        fix = "Set responseMimeType to 'application/json'."
+        yield _wrong(request, "response_mime_type", "a response schema needs the type application/json.", fix)
+    if "responseSchema" in schemas and len(schemas) > 1:
+        yield _wrong(request, "response_schema", "excludes response_json_schema.", "Send 'responseJsonSchema' only.")
+    if kind == "text/x.enum" and not config.get("responseSchema", {}).get("enum"):
+        fix = "Send responseSchema with type STRING and the values as enum."
+        yield _wrong(request, "response_schema", "the type text/x.enum needs an enum.", fix)
+
+
+def _check_modalities(request: Request) -> Iterator[Finding]:
+    """What a model for speech or images was recorded to refuse, and what others cannot make."""
+    output, asked = request.model.output, request.generation_config.get("responseModalities") or ["TEXT"]
+    # A model that is not listed may make more than its name tells.
+    if not output or (output == ("TEXT",) and not request.model.known):
+        return
+    if all(kind in output for kind in asked):
+        return
+    listed = "".join(f"* {kind}\n" for kind in sorted(output))
+    yield request.find(
+        "config.modalities_new" if request.generation >= (3, 0) else "config.modalities",
+        f"{_CONFIG}.response_modalities",
+        f"Set responseModalities to {sorted(output)}.",
+        asked=", ".join(map(str, asked)),
+        model=request.model.id,
+        listed=listed,
     )
-    return request.refuse("E26", "generation_config.temperature", text, "Send a value from 0 to 2.")
 
 
-def _wrong(request: Request, key: str, reason: str, fix: str) -> Finding:
-    path = f"generation_config.{key}"
-    return request.refuse("E26", path, f"* GenerateContentRequest.{path}: {reason}\n", fix)
+def _check_image_model(request: Request) -> Iterator[Finding]:
+    model = request.model
+    if "IMAGE" not in model.output or request.generation >= (3, 0):
+        return
+    if request.generation_config.get("responseMimeType") == "application/json":
+        yield request.find("config.json", _CONFIG, "Ask for text.", model=model.id)
+    if request.declarations:
+        yield request.find("config.functions", "tools", "Send no functions.", model=model.id)
+
+
+def check_settings(request: Request) -> Iterator[Finding]:
+    """Yield what is wrong with safety settings and labels: E30."""
+    seen: set[object] = set()
+    for number, setting in enumerate(request.body.get("safetySettings", [])):
+        category, path = setting.get("category"), f"safety_settings[{number}]"
+        if isinstance(category, str) and category not in _CATEGORIES and request.backend == "google":
+            names = ", ".join(f"HarmCategory.{name}" for name in _CATEGORIES)
+            yield request.find("safety.category", path, f"Leave {category} out.", names=names)
+        if category == "HARM_CATEGORY_CIVIC_INTEGRITY":
+            yield request.find("safety.deprecated", path, "Leave it out.", name=category)
+        if category in seen:
+            yield request.find("safety.twice", path, f"Send one setting for {category}.")
+        seen.add(category)
+    for name, value in request.body.get("labels", {}).items():
+        for text in (name, value):
+            if not _LABEL.fullmatch(text):
+                fix = "Use at most 63 lower-case letters, digits, '_' and '-'."
+                yield request.find("labels.form", "labels", fix, name=text)

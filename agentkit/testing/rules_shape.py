@@ -5,11 +5,11 @@ Lenient in names (`snake_case`, enums in lower case, one object for a list, null
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, Final, cast
 
-from agentkit.testing.finding import Backend, Finding
+from agentkit.testing.finding import Backend, Finding, make_finding
 from agentkit.testing.issued import decode_base64
 from agentkit.testing.messages import ENUMS, MESSAGES, Field
 
@@ -29,7 +29,8 @@ DATA_FIELDS: Final = (
 """The keys of a part of which exactly one must be there."""
 
 _PACKAGE: Final = {"google": "google.ai.generativelanguage.v1beta", "vertex": "google.cloud.aiplatform.v1beta1"}
-_RULE_OF_KEY: Final = {"includeServerSideToolInvocations": "E22"}
+# The service's parser gives up at this depth; no source names the number, which is protobuf's own default.
+_DEEPEST: Final = 100
 
 
 def read_body(
@@ -40,10 +41,27 @@ def read_body(
     What is wrong is left out of the returned body.
     """
     if not isinstance(body, Mapping):
-        text = f"Invalid JSON payload received. Root element must be a message, got {_shown(body)}"
-        return {}, [Finding(rule="E2", path="", message=text, fix="Send a JSON object.")]
+        fix = "Send a JSON object."
+        return {}, [make_finding("parse.root", "", fix, backend=backend, value=_shown(body))]
+    if (name := _name_below(_DEEPEST, cast("Mapping[str, object]", body))) is not None:
+        fix = f"Send JSON of at most {_DEEPEST} levels."
+        return {}, [make_finding("parse.depth", "", fix, backend=backend, name=name)]
     reader = _Reader(backend)
     return reader.message(message, cast("Mapping[str, Any]", body), ""), reader.findings
+
+
+def _name_below(deepest: int, body: Mapping[str, object]) -> str | None:
+    """Return the key of something that lies deeper than `deepest` levels. A loop: Python's stack is short."""
+    level: list[tuple[str, object]] = [("", body)]
+    for _ in range(deepest):
+        inner: list[tuple[str, object]] = []
+        for name, value in level:
+            if isinstance(value, Mapping):
+                inner.extend(cast("Mapping[str, object]", value).items())
+            elif isinstance(value, list):
+                inner.extend((name, each) for each in cast("list[object]", value))
+        level = inner
+    return level[0][0] if level else None
 
 
 class _Reader:
@@ -90,8 +108,8 @@ class _Reader:
         if field.type == "any":
             return item
         if isinstance(item, list):
-            text = f"Unknown name \"{name}\" at '{parent}': Proto field is not repeating, cannot start list."
-            self._add(_rule_at(path), parent, f"Invalid JSON payload received. {text}", f"Send one value for {name!r}.")
+            mistake = "response.list" if path.endswith(_RESPONSE) else "parse.list_for_scalar"
+            self._add(mistake, parent, f"Send one value for {name!r}.", name=name)
             return _WRONG
         if field.type == "struct" or field.type in MESSAGES:
             return self._object(field.type, item, path)
@@ -125,37 +143,33 @@ class _Reader:
             self._wrong(path, _PROTO_TYPE[kind], item, f"Send a value of type {kind}.")
             return _WRONG
         if kind == "bytes" and decode_base64(str(read)) is None:
-            text = f"Invalid value at '{path}' (TYPE_BYTES), Base64 decoding failed for {_shown(read)}"
-            self._add("E2", path, text, "Send base64, exactly as it was received.")
+            self._add("parse.base64", path, "Send base64, exactly as it was received.", value=_shown(read))
             return _WRONG
         return read
 
     def _one_data_field(self, part: dict[str, Any], path: str) -> None:
         there = [name for name in DATA_FIELDS if name in part]
         for extra in there[1:]:
-            text = f"Invalid value at '{path}' (oneof), oneof field 'data' is already set. Cannot set '{extra}'"
-            self._add("E3", path, text, f"Send {there[0]!r} and {extra!r} as two parts.")
+            self._add("parse.oneof", path, f"Send {there[0]!r} and {extra!r} as two parts.", name=extra)
 
     def _unknown(self, key: str, path: str, message: str) -> None:
         at = f" at '{path}'" if path else ""
         fix = "Leave it out." if key not in _keys_of(message) else "Leave it out: only the other backend knows it."
         if message == "Schema":
             fix += " In parametersJsonSchema and responseJsonSchema every JSON Schema keyword may stand."
-        text = f'Invalid JSON payload received. Unknown name "{key}"{at}: Cannot find field.'
-        self._add(_RULE_OF_KEY.get(key, "E1"), path, text, fix)
+        is_flag = _keys_of(message).get(key) == "includeServerSideToolInvocations"
+        self._add("tools.flag_unknown" if is_flag else "parse.unknown_field", path, fix, name=key, at=at)
 
     def _wrong(self, path: str, expected: str, item: object, fix: str) -> None:
-        self._add(_rule_at(path), path, f"Invalid value at '{path}' ({expected}), {_shown(item)}", fix)
+        mistake = "response.no_object" if path.endswith(_RESPONSE) else "parse.value"
+        self._add(mistake, path, fix, expected=expected, value=_shown(item))
 
-    def _add(self, rule: str, path: str, message: str, fix: str) -> None:
-        self.findings.append(Finding(rule=rule, path=path, message=message, fix=fix))
+    def _add(self, mistake: str, path: str, fix: str, **values: object) -> None:
+        self.findings.append(make_finding(mistake, path, fix, backend=self._backend, severity=None, **values))
 
 
 _WRONG: Final = object()
-
-
-def _rule_at(path: str) -> str:
-    return "E12" if path.endswith("function_response.response") else "E2"
+_RESPONSE: Final = "function_response.response"
 
 
 def _shown(item: object) -> str:
@@ -186,34 +200,50 @@ def _read_bool(item: object) -> bool | None:
 
 
 def _read_number(item: object) -> int | float | None:
-    if isinstance(item, bool):
+    if isinstance(item, bool) or not isinstance(item, str | int | float):
         return None
-    if isinstance(item, int | float):
-        return item
+    if isinstance(item, str) and not _NUMBER.fullmatch(item):
+        return None
     try:
-        return float(item) if isinstance(item, str) else None
-    except ValueError:
+        number = float(item)
+    except OverflowError:
         return None
+    return number if isinstance(item, str) else item
 
 
-def _read_int(item: object) -> int | None:
+def _read_int(item: object, bits: int = 32) -> int | None:
     number = _read_number(item)
     if isinstance(number, float):
-        return int(number) if number.is_integer() else None
-    return number
+        number = int(number) if number.is_integer() else None
+    return number if number is not None and -(2 ** (bits - 1)) <= number < 2 ** (bits - 1) else None
 
 
-_READ_SCALAR: Final = {
+def _read_int64(item: object) -> int | None:
+    return _read_int(item, bits=64)
+
+
+def _read_duration(item: object) -> str | None:
+    return item if isinstance(item, str) and _DURATION.fullmatch(item) else None
+
+
+_NUMBER: Final = re.compile(r"-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|NaN|-?Infinity")
+_DURATION: Final = re.compile(r"-?\d+(?:\.\d{1,9})?s")
+
+_READ_SCALAR: Final[Mapping[str, Callable[[object], object]]] = {
     "string": _read_string,
     "bytes": _read_string,
     "bool": _read_bool,
     "int": _read_int,
+    "int64": _read_int64,
     "number": _read_number,
+    "duration": _read_duration,
 }
 _PROTO_TYPE: Final = {
     "string": "TYPE_STRING",
     "bool": "TYPE_BOOL",
     "int": "TYPE_INT32",
+    "int64": "TYPE_INT64",
     "number": "TYPE_DOUBLE",
     "bytes": "TYPE_BYTES",
+    "duration": "type.googleapis.com/google.protobuf.Duration",
 }

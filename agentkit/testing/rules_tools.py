@@ -1,7 +1,7 @@
-"""Rules E15, E16, E18 to E23: declarations, tool configuration, Gemini's own tools, JSON output beside tools."""
+"""Rules E15, E16 and E19 to E22: function declarations, tool configuration, and Gemini's own tools."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from agentkit.testing.finding import Finding, Json, Request, Severity
@@ -11,95 +11,69 @@ __all__ = ["check_declarations", "check_tool_config", "check_tools"]
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,63}")
 _PORTABLE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _MOST_DECLARATIONS: Final = 512
-_MOST_ITEMS: Final = 960
-
-_BUILTINS: Final = frozenset(
-    {
-        "googleSearch",
-        "googleSearchRetrieval",
-        "googleMaps",
-        "codeExecution",
-        "urlContext",
-        "fileSearch",
-        "retrieval",
-        "enterpriseWebSearch",
-        "parallelAiSearch",
-        "exaAiSearch",
-    }
+_ADVISED_DECLARATIONS: Final = 20
+_NAMES_OF_BUILTINS: Final = frozenset(
+    {"google_search", "google_maps", "code_execution", "url_context", "file_search", "computer_use"}
 )
-_GENERIC: Final = "Request contains an invalid argument."
+_NO_SEARCH: Final = frozenset({"codeExecution", "urlContext"})
+_SINCE: Final[Mapping[str, tuple[int, int]]] = {
+    "googleSearch": (2, 0),
+    "codeExecution": (2, 0),
+    "googleMaps": (2, 5),
+    "urlContext": (2, 5),
+    "fileSearch": (2, 5),
+    "computerUse": (2, 5),
+}
 
 
 def check_declarations(request: Request) -> Iterator[Finding]:
-    """Yield what is wrong with function declarations: E15, E16, E18."""
+    """Yield what is wrong with function declarations: E15, E16."""
     declarations = request.declarations
-    if len(declarations) > _MOST_DECLARATIONS:
+    count = len(declarations)
+    if count > _MOST_DECLARATIONS:
         path = declarations[0][0].rpartition("[")[0]
-        text = (
-            f"The GenerateContentRequest proto is invalid:\n  * {path}: [FIELD_INVALID] At most {_MOST_DECLARATIONS} "
-            "function declarations can be specified."
-        )
-        fix = f"There are {len(declarations)}; select the ones that this run needs."
-        yield request.refuse("E15", path, text, fix)
+        yield request.find("decl.too_many", path, f"There are {count}; select the ones that this run needs.")
+    elif count > _ADVISED_DECLARATIONS:
+        yield request.find("decl.many", "tools", "Select the ones that this run needs.", count=count)
     seen: set[str] = set()
     for path, declaration in declarations:
         name = declaration.get("name", "")
-        yield from _check_name(request, path, name)
+        yield from _check_name(request, f"{path}.name", name)
         if name in seen:
-            text = f"Duplicate function declaration found: {name}"
-            yield request.refuse("E15", f"{path}.name", text, "Give each function a name of its own.")
+            yield request.find("decl.duplicate", f"{path}.name", "Give each function a name of its own.", name=name)
         seen.add(name)
+        if not declaration.get("description"):
+            yield request.find("decl.undescribed", path, "Say what it does and when to call it.", name=name)
+        if declaration.get("behavior") == "NON_BLOCKING":
+            yield request.find("decl.behavior", path, "Leave 'behavior' out.")
         yield from _check_one_schema(request, path, declaration)
-    yield from _check_sum_of_max_items(request)
+        yield from _check_root(request, path, declaration)
 
 
 def _check_name(request: Request, path: str, name: str) -> Iterator[Finding]:
     if not _NAME.fullmatch(name):
-        detail = (
-            "Invalid function name. Must start with a letter or an underscore. Must be alphameric (a-z, A-Z, 0-9), "
-            "underscores (_), dots (.), colons (:), or dashes (-), with a maximum length of 64."
-        )
-        text = f"* GenerateContentRequest.{path}.name: {detail}\n"
-        if request.backend == "vertex":
-            text = f"The GenerateContentRequest proto is invalid:\n  * {path}.name: [FIELD_INVALID] {detail}"
-        yield request.refuse("E15", f"{path}.name", text, f"Rename {name!r}; letters, digits and '_' are portable.")
+        yield request.find("decl.name", path, f"Rename {name!r}; letters, digits and '_' are portable.")
     elif not _PORTABLE_NAME.fullmatch(name):
-        text = f"The function name {name!r} holds dots, colons or dashes, which makes malformed calls more frequent."
-        yield Finding(
-            rule="E15", path=f"{path}.name", message=text, fix="Use letters, digits and '_'.", severity="warning"
-        )
+        yield request.find("decl.unportable_name", path, "Use letters, digits and '_'.", name=name)
+    elif name in _NAMES_OF_BUILTINS:
+        yield request.find("decl.builtin_name", path, "Choose another name.", name=name)
 
 
 def _check_one_schema(request: Request, path: str, declaration: Json) -> Iterator[Finding]:
     for old, new in (("parameters", "parametersJsonSchema"), ("response", "responseJsonSchema")):
         if old in declaration and new in declaration:
-            text = f"* GenerateContentRequest.{path}: {old} and {new} are mutually exclusive.\n"
-            yield request.refuse("E16", path, text, f"Send {new!r} only.")
-    schema: object = declaration.get("parametersJsonSchema")
-    node = cast("dict[str, object]", schema) if isinstance(schema, dict) else {}
-    if node.get("type", "object") != "object" and "$ref" not in node:
-        text = f"* GenerateContentRequest.{path}.parameters_json_schema: must describe an object.\n"
-        yield request.refuse("E16", path, text, "Wrap the parameters into an object schema.")
+            yield request.find("decl.two_schemas", path, f"Send {new!r} only.", old=old, new=new)
 
 
-def _check_sum_of_max_items(request: Request) -> Iterator[Finding]:
-    if request.generation < (3, 0):
-        return
-    schemas = (d.get(key) for _, d in request.declarations for key in ("parameters", "parametersJsonSchema"))
-    total = sum(_sum_of_max_items(schema) for schema in schemas)
-    if total > _MOST_ITEMS:
-        fix = f"All maxItems together are {total}; above about {_MOST_ITEMS} the service refuses. Leave some out."
-        yield request.refuse("E18", "tools", _GENERIC, fix)
-
-
-def _sum_of_max_items(schema: object) -> int:
-    if isinstance(schema, list):
-        return sum(map(_sum_of_max_items, cast("list[object]", schema)))
-    if not isinstance(schema, dict):
-        return 0
-    node = cast("dict[str, object]", schema)
-    own = node.get("maxItems")
-    return (own if isinstance(own, int) else 0) + sum(map(_sum_of_max_items, node.values()))
+def _check_root(request: Request, path: str, declaration: Json) -> Iterator[Finding]:
+    """Parameters are a JSON object; where an older schema has no type at all, rule E17 says so."""
+    name, fix = declaration.get("name", ""), "Wrap the parameters into an object schema."
+    if declaration.get("parameters", {}).get("type", "OBJECT") not in ("OBJECT", "TYPE_UNSPECIFIED"):
+        yield request.find("decl.no_object", f"{path}.parameters", fix, name=name)
+    schema: object = declaration.get("parametersJsonSchema", {})
+    is_object = isinstance(schema, dict) and cast("Json", schema).get("type", "object") in ("object", ["object"])
+    if not is_object:
+        yield request.find("decl.no_object", f"{path}.parameters_json_schema", fix, name=name)
 
 
 def check_tool_config(request: Request) -> Iterator[Finding]:
@@ -107,68 +81,77 @@ def check_tool_config(request: Request) -> Iterator[Finding]:
     config = request.body.get("toolConfig", {}).get("functionCallingConfig")
     if config is None:
         return
-    names = {declaration.get("name") for _, declaration in request.declarations}
-    if not names and request.backend == "google":
+    path, mode = "tool_config.function_calling_config", config.get("mode")
+    if not request.declarations and request.backend == "google":
         # Recorded as accepted on Gemini 3 beside Gemini's own tools, even with mode ANY.
-        accepted = bool(request.tools) and request.generation >= (3, 0)
-        yield Finding(
-            rule="E19",
-            path="tool_config.function_calling_config",
-            message="Function calling config is set without function_declarations.",
-            fix="Send functionCallingConfig only together with functions.",
-            severity="warning" if accepted else "error",
-        )
-    allowed = config.get("allowedFunctionNames")
+        severity: Severity = "warning" if request.tools and request.generation >= (3, 0) else "error"
+        fix = "Send functionCallingConfig only together with functions."
+        yield request.find("toolconfig.no_declarations", path, fix, severity=severity)
+    yield from _check_allowed_names(request, config)
+    if mode == "VALIDATED" and request.generation < (2, 5):
+        yield request.find("toolconfig.validated", f"{path}.mode", "Send AUTO or ANY.")
+    last: Json = request.contents[-1] if request.contents else {}
+    if mode == "ANY" and any("functionResponse" in part for part in last.get("parts", [])):
+        fix = "Send AUTO once a call was made, and bound the number of turns."
+        yield request.find("toolconfig.forced_again", f"{path}.mode", fix)
+
+
+def _check_allowed_names(request: Request, config: Json) -> Iterator[Finding]:
+    allowed, path = config.get("allowedFunctionNames"), "tool_config.function_calling_config.allowed_function_names"
     if not allowed:
         return
-    path = "tool_config.function_calling_config.allowed_function_names"
+    names = {declaration.get("name") for _, declaration in request.declarations}
     if config.get("mode") not in ("ANY", "VALIDATED"):
-        text = f"* GenerateContentRequest.{path}: may be set only when the function calling mode is ANY or VALIDATED.\n"
-        yield request.refuse("E20", path, text, "Set mode ANY or VALIDATED, or send no names.")
+        yield request.find("toolconfig.names_mode", path, "Set mode ANY or VALIDATED, or send no names.")
     if unknown := [name for name in allowed if name not in names]:
-        text = f"* GenerateContentRequest.{path}: contains names that are not declared: {', '.join(unknown)}.\n"
-        yield request.refuse("E20", path, text, f"Declared are: {', '.join(sorted(map(str, names)))}.")
+        fix = f"Declared are: {', '.join(sorted(map(str, names)))}."
+        yield request.find("toolconfig.names_unknown", path, fix, names=", ".join(unknown))
 
 
 def check_tools(request: Request) -> Iterator[Finding]:
-    """Yield combinations that the model or the backend does not allow: E21, E22, E23."""
-    builtins = [kind for tool in request.tools for kind in tool if kind in _BUILTINS]
-    has_functions = bool(request.declarations)
+    """Yield tools and combinations that the model or the backend does not have: E21, E22."""
     flag = request.body.get("toolConfig", {}).get("includeServerSideToolInvocations", False)
     if flag and not request.model.builtins_with_functions:
-        text = f"Tool call context circulation is not enabled for models/{request.model.id}"
         fix = "Leave out includeServerSideToolInvocations; it exists from Gemini 3 on."
-        yield request.refuse("E22", "tool_config", text, fix)
-    if builtins and has_functions:
-        yield from _check_combination(request, builtins, bool(flag))
-    yield from _check_json_beside_tools(request, bool(builtins), has_functions)
+        yield request.find("tools.circulation", "tool_config", fix, model=request.model.id)
+    if request.builtins and request.declarations:
+        yield from _check_combination(request, flag=bool(flag))
+    yield from _check_several(request)
+    for number, tool in enumerate(request.tools):
+        yield from _check_kinds(request, f"tools[{number}]", tool)
 
 
-def _check_combination(request: Request, builtins: list[str], flag: bool) -> Iterator[Finding]:
-    tools = ", ".join(builtins)
+def _check_combination(request: Request, *, flag: bool) -> Iterator[Finding]:
+    tools = ", ".join(request.builtins)
     if request.backend == "vertex":
-        text = "Multiple tools are supported only when they are all search tools."
         fix = f"Vertex AI takes {tools} or functions, not both: make two requests, or use Google's endpoint."
-        yield request.refuse("E21", "tools", text, fix)
+        yield request.find("tools.several", "tools", fix)
     elif not request.model.builtins_with_functions:
         fix = f"Take {tools} or functions, not both, or a model from Gemini 3 on."
-        yield request.refuse("E21", "tools", "Tool use with function calling is unsupported", fix)
+        yield request.find("tools.function_unsupported", "tools", fix)
     elif not flag:
-        flag_name = "tool_config.include_server_side_tool_invocations"
-        text = f"Please enable {flag_name} to use Built-in tools with Function calling."
-        yield request.refuse("E21", "tool_config", text, "Set toolConfig.includeServerSideToolInvocations to true.")
+        fix = "Set toolConfig.includeServerSideToolInvocations to true."
+        yield request.find("tools.combine_without_flag", "tool_config", fix)
 
 
-def _check_json_beside_tools(request: Request, has_builtins: bool, has_functions: bool) -> Iterator[Finding]:
-    if request.generation_config.get("responseMimeType") != "application/json":
+def _check_several(request: Request) -> Iterator[Finding]:
+    """Several objects with declarations, or several tools that do not search, are fine on Google's endpoint."""
+    if request.backend != "vertex":
         return
-    path = "generation_config.response_mime_type"
-    unsupported = "with a response mime type: 'application/json' is unsupported"
-    fix = "Ask for JSON in the last request, without tools, or take a model from Gemini 3 on."
-    if has_functions and not request.model.json_with_functions:
-        # Recorded as accepted on 2.0 and refused on 2.5.
-        severity: Severity = "error" if request.generation >= (2, 5) else "warning"
-        text = f"Function calling {unsupported}"
-        yield Finding(rule="E23", path=path, message=text, fix=fix, severity=severity)
-    if has_builtins and not request.model.json_with_builtins:
-        yield request.refuse("E23", path, f"Tool use {unsupported}", fix)
+    severity: Severity = "error" if request.generation < (3, 0) else "warning"
+    if sum(bool(tool.get("functionDeclarations")) for tool in request.tools) > 1:
+        yield request.find("tools.several", "tools", "Put all declarations into one tool object.", severity=severity)
+    if len(request.builtins) > 1 and not _NO_SEARCH.isdisjoint(request.builtins) and request.generation < (3, 0):
+        yield request.find("tools.several", "tools", "Send one of them, or search tools only.")
+
+
+def _check_kinds(request: Request, path: str, tool: Json) -> Iterator[Finding]:
+    if "googleSearchRetrieval" in tool and request.generation >= (2, 0):
+        yield request.find("tools.legacy_search", path, "Send googleSearch.")
+    for name, since in _SINCE.items():
+        if name in tool and request.generation < since:
+            generation = f"{since[0]}.{since[1]}"
+            fix = f"Leave {name!r} out, or take a newer model."
+            yield request.find("tools.too_new", path, fix, name=name, generation=generation)
+    if tool.get("googleMaps", {}).get("enableWidget"):
+        yield request.find("tools.widget", f"{path}.google_maps", "Leave 'enableWidget' out.")

@@ -2,14 +2,19 @@
 
 import asyncio
 import socket
+import struct
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
 
 from agentkit.testing.emulator import Emulator
+from agentkit.testing.exchange import ABORT
 
 try:
     import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
 except ImportError as error:
     raise ImportError("'uvicorn' is not installed. Run: pip install 'agentkit[testing]'") from error
 
@@ -46,6 +51,28 @@ def serve(emulator: Emulator, *, port: int = 0) -> Generator[Emulator]:
         thread.join(_STOP_WITHIN_S)
 
 
+class _Protocol(H11Protocol):
+    """HTTP that lets the app end a connection in its own ways, which ASGI does not know."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the class above
+        """Give the app of this connection a hold on it."""
+        super().connection_made(transport)
+        app = self.app
+
+        async def with_abort(scope: Any, receive: Any, send: Any) -> None:
+            scope["extensions"] = {**(scope.get("extensions") or {}), ABORT: partial(_abort, transport)}
+            await app(scope, receive, send)
+
+        self.app = with_abort
+
+
+def _abort(transport: asyncio.Transport, resets: bool) -> None:
+    connection: socket.socket = transport.get_extra_info("socket")
+    if resets:  # no time to linger means RST instead of FIN
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
 class _Server(uvicorn.Server):
     """A silent uvicorn server that starts and stops without waiting for its ticks."""
 
@@ -54,7 +81,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="asyncio",
-                http="h11",
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

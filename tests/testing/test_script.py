@@ -8,10 +8,8 @@ from agentkit.models import facts
 from agentkit.testing.answer import compose, merge_chunks
 from agentkit.testing.finding import Profile, Request, backend_of
 from agentkit.testing.issued import Issued
+from agentkit.testing.items import Fail, Item, Wait
 from agentkit.testing.script import (
-    Fail,
-    Item,
-    Wait,
     blocked,
     call,
     call_args,
