@@ -25,18 +25,19 @@ from agentkit import (
 )
 from agentkit.builtin import BuiltinTool
 from agentkit.cli.ask import ask_person
+from agentkit.cli.check import CHECK_EXIT_CODES, check
 from agentkit.cli.deps import missing_deps
+from agentkit.cli.emulate import emulate
 from agentkit.cli.ends import exit_codes, interrupted_within
 from agentkit.cli.load import load_tools
 from agentkit.cli.offline import run_script
 from agentkit.cli.output import answer_output, write_out
-from agentkit.cli.service import is_service_set, open_client
+from agentkit.cli.service import DEFAULT_MODEL, is_service_set, open_client
 from agentkit.cli.show import JsonShow, Show, TerminalShow
 from agentkit.models import facts
 
 __all__ = ["app"]
 
-DEFAULT_MODEL = "gemini-3-flash-preview"
 DEFAULT_TOOLS = "agentkit_tools.basics"
 CLEAN_UP_S = 0.7  # what a run has for leaving after Ctrl-C
 NO_KEY = (
@@ -120,6 +121,9 @@ def run(
             _answer(agent, text, show, may_ask=not as_json)
 
 
+app.command(epilog=CHECK_EXIT_CODES)(check)
+
+
 @app.command()
 def tools(tools: ToolsOption = None, verbose: VerboseOption = False) -> None:
     """Print the declarations that would be sent, as JSON."""
@@ -127,6 +131,9 @@ def tools(tools: ToolsOption = None, verbose: VerboseOption = False) -> None:
         agent = Agent(DEFAULT_MODEL, tools=_load_all(tools or [DEFAULT_TOOLS]))
         declared = [tool.declaration for tool in agent.tools]
         write_out(out, json.dumps(declared, indent=2, ensure_ascii=False) + "\n")
+
+
+app.command()(emulate)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

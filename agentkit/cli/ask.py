@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from agentkit import AgentKitError, ApprovalRequest, Decision, approve, deny
+from agentkit.cli.show import asked_args, unmistakable
 
 __all__ = ["ask_person", "read_decision"]
 
@@ -20,7 +21,7 @@ def ask_person(requests: Sequence[ApprovalRequest], *, may_ask: bool) -> dict[st
     """
     if may_ask and sys.stdin and sys.stdin.isatty():
         return {request.key: _ask_about(request) for request in requests}
-    names = ", ".join(dict.fromkeys(request.tool for request in requests))
+    names = ", ".join(dict.fromkeys(unmistakable(request.tool) for request in requests))
     raise AgentKitError(
         f"A person must allow {names}, and there is nobody to ask. Run it at a terminal, without --json."
     )
@@ -38,14 +39,22 @@ def read_decision(said: str) -> Decision | None:
 
 
 def _ask_about(request: ApprovalRequest) -> Decision:
-    for _ in range(QUESTIONS):
-        sys.stderr.write(f"Allow {request.tool}? [y/N, or n REASON] ")
+    tool, whole = unmistakable(request.tool), asked_args(request, None)
+    more = ", or a to see all" if whole != asked_args(request) else ""
+    asked = 0
+    while asked < QUESTIONS:
+        sys.stderr.write(f"Allow {tool}? [y/N, or n REASON{more}] ")
         sys.stderr.flush()
         said = sys.stdin.readline()
         if not said:
-            raise AgentKitError(f"No decision about {request.tool} was made: the input has ended.")
+            raise AgentKitError(f"No decision about {tool} was made: the input has ended.")
+        if more and said.strip().lower() in ("a", "all"):
+            sys.stderr.write(f"{tool}({whole})\n")
+            more = ""
+            continue
         decision = read_decision(said)
         if decision is not None:
-            return decision
-    sys.stderr.write(f"That was neither yes nor no, {QUESTIONS} times: {request.tool} is not allowed.\n")
+            return approve(request) if decision.approved else decision
+        asked += 1
+    sys.stderr.write(f"That was neither yes nor no, {QUESTIONS} times: {tool} is not allowed.\n")
     return deny()

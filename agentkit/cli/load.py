@@ -11,7 +11,7 @@ from typing import Any, TypeGuard, cast
 
 from agentkit import ConfigurationError, Tool, ToolDefinitionError, Toolset, tool
 
-__all__ = ["load_tools"]
+__all__ = ["import_target", "load_tools", "split_target"]
 
 
 def load_tools(source: str) -> list[object]:
@@ -20,10 +20,11 @@ def load_tools(source: str) -> list[object]:
     Raises:
         ConfigurationError: The file is not there, does not import, or holds no tool; the message says which.
     """
-    where, colon, name = source.rpartition(":")
-    if not colon or (len(where) == 1 and name.startswith(("\\", "/"))):  # a drive letter is no module
-        where, name = source, ""
-    module = _import(where)
+    where, name = split_target(source)
+    try:
+        module = import_target(where)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"-t {error}") from error
     if name:
         if not hasattr(module, name):
             choices = f"It has: {', '.join(_choices(module))}." if _choices(module) else "It has no tools."
@@ -36,17 +37,30 @@ def load_tools(source: str) -> list[object]:
     return tools
 
 
-def _import(where: str) -> ModuleType:
+def split_target(target: str) -> tuple[str, str]:
+    """Return the file or module that `target` names, and the name in it or ""."""
+    where, colon, name = target.rpartition(":")
+    if not colon or (len(where) == 1 and name.startswith(("\\", "/"))):  # a drive letter is no module
+        return target, ""
+    return where, name
+
+
+def import_target(where: str) -> ModuleType:
+    """Return the file or module that `where` names, imported.
+
+    Raises:
+        ConfigurationError: It is not there, or does not import; the message says why.
+    """
     try:
         if where.endswith(".py") or Path(where).is_file():
             return _import_file(Path(where))
         sys.path.insert(0, str(Path.cwd()))  # an installed command does not look here by itself
         return importlib.import_module(where)
     except ConfigurationError as error:
-        raise ConfigurationError(f"-t {where}: {error}") from error
+        raise ConfigurationError(f"{where}: {error}") from error
     except (Exception, SystemExit) as error:  # a user's file may raise anything
         what = " ".join(str(error).split())[:300]
-        raise ConfigurationError(f"-t {where} does not import: {type(error).__name__}: {what}") from error
+        raise ConfigurationError(f"{where} does not import: {type(error).__name__}: {what}") from error
 
 
 def _import_file(path: Path) -> ModuleType:

@@ -1,15 +1,14 @@
 """Run a Python script with the offline stand-in in place of the service."""
 
-import os
 import runpy
 import sys
 import traceback
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from agentkit import ConfigurationError
-from agentkit.cli.service import KEY_VARIABLES, STAND_IN_KEY, URL_VARIABLE, stand_in
+from agentkit.cli.service import STAND_IN_KEY, URL_VARIABLE, environment, stand_in
 
 __all__ = ["run_script"]
 
@@ -26,7 +25,7 @@ def run_script(script: str, args: Sequence[str]) -> None:
     path = Path(script)
     if not path.is_file():
         raise ConfigurationError(f"There is no file {script!r}. Give a Python script: agentkit offline SCRIPT.py.")
-    with stand_in() as url, _environment({URL_VARIABLE: url, "GEMINI_API_KEY": STAND_IN_KEY}), _main_is(path, args):
+    with stand_in() as url, environment({URL_VARIABLE: url, "GEMINI_API_KEY": STAND_IN_KEY}), _main_is(path, args):
         sys.stderr.write(OFFLINE + "\n")
         sys.stderr.flush()
         try:
@@ -36,20 +35,6 @@ def run_script(script: str, args: Sequence[str]) -> None:
         except Exception as error:
             _print_traceback(error, script)
             sys.exit(1)
-
-
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Generator[None, None, None]:
-    """Set `values` for the time of the block, and no other key: a real one is not for the stand-in."""
-    before = {name: os.environ.pop(name, None) for name in (*KEY_VARIABLES, URL_VARIABLE)}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
 
 
 @contextmanager

@@ -11,8 +11,18 @@ from agentkit._log import redact
 from agentkit.cli.show import printable
 from agentkit.transport import HttpRequest, HttpResponse
 
-__all__ = ["KEY_VARIABLES", "STAND_IN_KEY", "URL_VARIABLE", "is_service_set", "open_client", "stand_in"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "KEY_VARIABLES",
+    "STAND_IN_KEY",
+    "URL_VARIABLE",
+    "environment",
+    "is_service_set",
+    "open_client",
+    "stand_in",
+]
 
+DEFAULT_MODEL = "gemini-3-flash-preview"
 KEY_VARIABLES = ("COMETAPI_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY")
 URL_VARIABLE = "AGENTKIT_BASE_URL"
 STAND_IN_KEY = "offline-stand-in"
@@ -22,6 +32,20 @@ SHOWN_BODY = 20_000  # characters
 def is_service_set(base_url: str | None) -> bool:
     """Tell whether options or environment name a service; if not, the stand-in answers."""
     return bool(base_url) or any(os.environ.get(name) for name in (*KEY_VARIABLES, URL_VARIABLE))
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Generator[None, None, None]:
+    """Let `values` alone say which service is asked, for the time of the block: other keys and addresses are hidden."""
+    before = {name: os.environ.pop(name, None) for name in (*KEY_VARIABLES, URL_VARIABLE)}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -83,9 +107,14 @@ class _Watched:
 
 async def _watched(response: HttpResponse, secrets: list[str]) -> AsyncGenerator[bytes, None]:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a chunk may end within a character
-    async for chunk in response.chunks():
-        _tell("<", decoder.decode(chunk), secrets)
-        yield chunk
+    rest = ""
+    try:
+        async for chunk in response.chunks():
+            lines, _, rest = f"{rest}{decoder.decode(chunk)}".rpartition("\n")  # a chunk may end within a secret
+            _tell("<", lines, secrets)
+            yield chunk
+    finally:
+        _tell("<", rest, secrets)
 
 
 def _is_secret(name: str) -> bool:

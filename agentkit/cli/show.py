@@ -9,12 +9,25 @@ from typing import Any, Protocol, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from agentkit import Event, Paused, Retrying, RunResult, TextDelta, ToolFinished, ToolProgress, ToolStarted
+from agentkit import (
+    ApprovalRequest,
+    Event,
+    Paused,
+    Retrying,
+    RunResult,
+    TextDelta,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+)
 from agentkit.cli.output import write_out
 
-__all__ = ["JsonShow", "Show", "TerminalShow", "printable", "usage_line"]
+__all__ = ["JsonShow", "Show", "TerminalShow", "asked_args", "printable", "unmistakable", "usage_line"]
 
 LONGEST = 160  # characters of a value that are shown
+LONGEST_ASKED = 4000  # of arguments that a person is asked about
+# Shown as nothing or as a blank, though Unicode counts them as letters, marks and symbols.
+_UNSEEN = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
 
 Piece = str | tuple[str, str]
 """A text, or a text and its style."""
@@ -88,10 +101,12 @@ class TerminalShow:
                 self._last_reason = reason
                 self._note((f"… asking again{wait}{why}", "yellow"))
             case Paused(requests=requests):
-                for request in requests:  # in full: nobody should allow what they cannot see
+                for request in requests:
                     self._note(
-                        (f"? {request.tool}", "yellow"), f"({self._arguments(request.args)}) needs your approval"
+                        (f"? {unmistakable(request.tool)}", "yellow"), f"({asked_args(request)}) needs your approval"
                     )
+                    if request.reason:
+                        self._note(f"  {unmistakable(request.reason)}")
             case _:
                 pass
 
@@ -147,6 +162,32 @@ def printable(text: str) -> str:
     of writing around. Joiners and unusual blanks stay: emoji and many languages need them.
     """
     return "".join(one if _is_harmless(one) else ascii(one)[1:-1] for one in text.replace("\r\n", "\n"))
+
+
+def asked_args(request: ApprovalRequest, longest: int | None = LONGEST_ASKED) -> str:
+    """Return the arguments that a person is asked about; of very long ones head and tail, and the request's digest."""
+    items = ((name if name.isidentifier() else _json(name), value) for name, value in request.args.items())
+    text = unmistakable(", ".join(f"{name}={_json(value)}" for name, value in items))
+    if longest is None or len(text) <= longest:
+        return text
+    left_out = len(text) - longest // 3 * 3
+    middle = f" [... {left_out:,} characters left out; digest {request.digest[:16]} ...] "
+    return f"{text[: longest // 3 * 2]}{middle}{text[-(longest // 3) :]}"
+
+
+def unmistakable(text: str) -> str:
+    """Return `text` for somebody who must judge it: what is not seen, or moves what is seen, is written out.
+
+    More than `printable` does: also line ends, joiners, unusual blanks and all else that has no look of its own.
+    """
+    return "".join(one if _has_a_look(one) else ascii(one)[1:-1] for one in text)
+
+
+def _has_a_look(character: str) -> bool:
+    if " " <= character <= "~":
+        return True
+    is_selector = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+    return not is_selector and character not in _UNSEEN and unicodedata.category(character)[0] not in "CZ"
 
 
 def _is_harmless(character: str) -> bool:

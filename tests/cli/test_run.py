@@ -174,6 +174,7 @@ def test_json_prints_one_event_per_line_and_the_result_last(service: Emulator, s
     assert "→" not in ended.err
 
 
+@pytest.mark.rows("R3")
 def test_verbose_shows_requests_and_answers_but_never_the_key(service: Emulator) -> None:
     service.reply(text(f"You sent {KEY} and \x9b2J."))
 
@@ -267,6 +268,7 @@ def test_json_ends_with_the_error_where_a_person_had_to_be_asked(service: Emulat
     assert "paused" in [event["type"] for event in events]
 
 
+@pytest.mark.rows("R3")
 def test_json_ends_with_the_error_of_a_failed_run_without_the_key(service: Emulator) -> None:
     service.reply(error(400, f"Not with {KEY}."))
 
@@ -289,6 +291,7 @@ def test_a_tool_that_counts_on_deps_is_offered_with_a_warning(service: Emulator)
     assert declared["name"] == "order_status"
 
 
+@pytest.mark.rows(100)
 @pytest.mark.parametrize(
     "tool",
     [
