@@ -28,6 +28,7 @@ from agentkit.errors import (
     ResponseTooLarge,
     ResponseTruncated,
     RunError,
+    RunFailed,
     ServerError,
     StateInvalid,
     StatusError,
@@ -38,6 +39,7 @@ from agentkit.errors import (
 )
 from agentkit.events import (
     Event,
+    LoopFound,
     Paused,
     Retrying,
     RunFinished,
@@ -57,9 +59,10 @@ from agentkit.result import RunResult
 from agentkit.retry import Retry
 from agentkit.state import RunState
 from agentkit.stream import RunStream
+from agentkit.taint import Taint
 from agentkit.tool import Tool, tool
 from agentkit.toolset import Toolset, filtered, prefixed
-from agentkit.transport import HttpxTransport, Transport
+from agentkit.transport import HttpRequest, HttpResponse, HttpxTransport, Transport
 from agentkit.usage import Limits, Usage
 
 __version__ = "0.1.0"
@@ -83,12 +86,15 @@ __all__ = [
     "GeminiError",
     "GoogleMaps",
     "GoogleSearch",
+    "HttpRequest",
+    "HttpResponse",
     "HttpxTransport",
     "Image",
     "InvalidRequest",
     "LimitExceeded",
     "Limits",
     "LoopDetected",
+    "LoopFound",
     "MalformedCall",
     "Middleware",
     "MissingExtra",
@@ -104,6 +110,7 @@ __all__ = [
     "Retrying",
     "RunContext",
     "RunError",
+    "RunFailed",
     "RunFinished",
     "RunResult",
     "RunStarted",
@@ -113,6 +120,7 @@ __all__ = [
     "StateInvalid",
     "StatusError",
     "StreamInterrupted",
+    "Taint",
     "TextDelta",
     "ThoughtDelta",
     "Tool",

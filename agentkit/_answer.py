@@ -9,6 +9,7 @@ from contextlib import aclosing, suppress
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
+from agentkit._log import REDACTED
 from agentkit._status import Asked, excerpt, status_error
 from agentkit.errors import GeminiError, ProtocolError, ResponseTooLarge
 from agentkit.transport import HttpResponse
@@ -19,6 +20,16 @@ __all__ = ["parse_answer", "read_body", "read_stream", "refuse_failure"]
 Message = TypeVar("Message", bound=WireModel)
 
 _ERROR_BYTES = 1024 * 1024
+_EMPTY_EVENTS = 10_000  # in a row; a gateway that keeps a connection alive by them sends a few hundred
+
+
+def _host_of(location: str, asked: Asked) -> str:
+    if asked.redact(location) != location:  # a host is read in lower case, in which the key would not be found
+        return REDACTED
+    try:
+        return urlsplit(location).hostname or "the same host"
+    except ValueError:
+        return "an address that is none"
 
 
 async def refuse_failure(response: HttpResponse, asked: Asked) -> None:
@@ -29,10 +40,10 @@ async def refuse_failure(response: HttpResponse, asked: Asked) -> None:
     if 200 <= response.status < 300:
         return
     if response.status < 400:
-        target = urlsplit(response.headers.get("location", "")).hostname or "the same host"
+        target = excerpt(_host_of(response.headers.get("location", ""), asked))
         raise ProtocolError(
-            f"{asked.base_url} answered with a redirect (HTTP {response.status}) to "
-            f"{excerpt(asked.redact(target))}. It was not followed: nothing was sent there. Correct base_url."
+            f"{asked.base_url} answered with a redirect (HTTP {response.status}) to {target}. "
+            "It was not followed: nothing was sent there. Correct base_url."
         )
     body = bytearray()
     try:
@@ -86,19 +97,28 @@ async def read_stream(
     """Yield the events of a stream as messages. Iterate inside `aclosing`.
 
     Raises:
-        ProtocolError: The stream ended without a finish reason, or an event was cut: half an answer is no answer.
+        ProtocolError: The stream ended without a finish reason, or an event was cut: half an answer is no answer. Or
+            nothing but empty events came, for too long.
         StatusError: An event was an error object.
         ResponseTooLarge: One event or all together are larger than allowed.
     """
-    has_ended = False
+    has_ended, empty = False, 0
     async with aclosing(_events(response, asked, max_bytes, max_event_bytes)) as events:
         async for event in events:
             chunk = parse_answer(GenerateContentResponse, event, response, asked)
             feedback = chunk.prompt_feedback
             has_ended = has_ended or bool(chunk.finish_reason or (feedback and feedback.block_reason))
+            empty = 0 if _says_something(chunk) else empty + 1
+            if empty > _EMPTY_EVENTS:
+                raise ProtocolError(f"The stream from {asked.base_url} has sent {empty:,} empty events in a row.")
             yield chunk
     if not has_ended:
         raise _again(ProtocolError(f"The stream from {asked.base_url} ended without a finish reason."))
+
+
+def _says_something(chunk: GenerateContentResponse) -> bool:
+    parts = (chunk.content.parts if chunk.content else None) or []
+    return any(part.raw.get("text") or part.raw.keys() - {"text", "thought"} for part in parts)
 
 
 async def _events(

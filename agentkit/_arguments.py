@@ -91,23 +91,29 @@ def problems(error: ValidationError, data: object = None, known: Sequence[str] =
     return " ".join(lines[:_MOST_PROBLEMS] + more)
 
 
-def refuse_bool_as_number(given: object, taken: object, path: str = "") -> None:
-    """Refuse true and false where a number was taken: Python counts them as 1 and 0, and a model never means that.
+def refuse_other_numbers(given: object, taken: object, path: str = "") -> None:
+    """Refuse a number that is not the one that was sent.
+
+    - True and false are 1 and 0 to Python, and a model never means that.
+    - An integer above 2**53 may change when it is taken as a float.
 
     Raises:
-        ArgumentsInvalid: Somewhere `given` has a boolean and `taken`, read from it, a number.
+        ArgumentsInvalid: Somewhere `given` has something else than the number in `taken`, which was read from it.
     """
+    where = f"'{path}': " if path else ""
     if isinstance(given, bool):
         if isinstance(taken, int | float) and not isinstance(taken, bool):
-            where = f"'{path}': " if path else ""
             raise ArgumentsInvalid(f"{where}expected a number, got {shown(given)}.")
+    elif isinstance(given, int):
+        if isinstance(taken, float) and float(taken) != int(given):
+            raise ArgumentsInvalid(f"{where}{shown(given)} has more digits than a float can hold. Send it rounded.")
     elif isinstance(given, dict):
         for key, value in cast("dict[str, object]", given).items():
-            refuse_bool_as_number(value, _taken_for(key, taken), f"{path}.{key}" if path else key)
+            refuse_other_numbers(value, _taken_for(key, taken), f"{path}.{key}" if path else key)
     elif isinstance(given, list):
         values = cast("list[object]", given)
         for index, (value, other) in enumerate(zip(values, _taken_for_items(taken, len(values)), strict=False)):
-            refuse_bool_as_number(value, other, f"{path}[{index}]")
+            refuse_other_numbers(value, other, f"{path}[{index}]")
 
 
 def shown(value: object) -> str:

@@ -1,11 +1,14 @@
 """The attempts at one answer: counts them, waits between them, ends them. `retry.py` decides, this waits."""
 
 import random
+import sys
 from collections.abc import Awaitable, Callable
 
 import anyio
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from agentkit._log import get_logger
+from agentkit._status import Asked
 from agentkit.errors import GeminiError
 from agentkit.retry import Retry, RetryBudget, RetryNotice
 
@@ -17,16 +20,19 @@ log = get_logger("client")
 
 
 class Attempts:
-    """Made before the first attempt. Runs of one client share the `budget`."""
+    """Made before the first attempt. Runs of one client share the `budget`. No error leaves with a secret in it."""
 
-    def __init__(self, retry: Retry, budget: RetryBudget, on_retry: OnRetry | None) -> None:
-        self._retry, self._budget, self._on_retry = retry, budget, on_retry
+    def __init__(self, retry: Retry, budget: RetryBudget, on_retry: OnRetry | None, asked: Asked) -> None:
+        self._retry, self._budget, self._on_retry, self._asked = retry, budget, on_retry, asked
+        self._outer = sys.exception()
         self._begun = anyio.current_time()
         self._attempt = 1
         self._cost = 0
 
     async def failed(self, error: GeminiError) -> None:
         """Wait until the next attempt, or raise `error` if there is none."""
+        self._asked.conceal(error, self._outer)
+        await checkpoint_if_cancelled()  # there is no time left then, which is no reason to raise `error`
         remaining_s = anyio.current_effective_deadline() - anyio.current_time()
         delay_s = self._retry.delay_s(self._attempt, error, remaining_s, random.random)
         cost = None if delay_s is None else self._budget.take(error)
@@ -45,6 +51,7 @@ class Attempts:
 
     def over(self, error: GeminiError) -> GeminiError:
         """Return `error` with what the attempts came to."""
+        self._asked.conceal(error, self._outer)
         error.attempts = self._attempt
         error.elapsed_s = anyio.current_time() - self._begun
         return error

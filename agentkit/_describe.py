@@ -4,14 +4,15 @@ Pydantic describes; what Gemini does not read is then taken out, or said in a wa
 
 - `const` becomes an `enum` of one value; an `enum` holds texts and numbers only, null and booleans stand beside it;
 - a `$ref` stands alone; a definition used once is put in its place; `$defs` keeps shared and recursive ones;
-- a reference that closes a circle is followed only from properties that are not required, so those are not;
+- a reference that closes a circle is followed only from properties that are not required, so those are not; where no
+  property stands between, as in an alias for lists of itself, it is left out, and anything is declared there;
 - `oneOf` is read as `anyOf`, so it is written so; titles that only repeat a name are left out.
 
 Source: the documentation of `FunctionDeclaration.parametersJsonSchema` and `GenerationConfig.responseJsonSchema`.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, cast
 
 import pydantic
@@ -127,6 +128,8 @@ def tidy(schema: Schema) -> Schema:
     definitions = {name: _node(node) for name, node in schema.get("$defs", {}).items()}
     root = _node({key: value for key, value in schema.items() if key != "$defs"})
 
+    for name in definitions:
+        definitions[name] = _cut(definitions[name], name, definitions)
     reachable = {name: _reachable(name, definitions) for name in definitions}
     recursive = {name for name in definitions if name in reachable[name]}
     for name in recursive:
@@ -209,23 +212,30 @@ def _inner(node: Any) -> Iterator[Any]:
     yield from (node[key] for key in ("items", "additionalProperties", "contains") if key in node)
 
 
-def _referred(node: Any) -> list[str]:
+def _items(node: Any) -> Iterator[Any]:
+    """The schemas directly inside `node` that stand for it, or for its items: not those of its properties."""
+    for key in ("anyOf", "prefixItems"):
+        yield from node.get(key, ())
+    yield from (node[key] for key in ("items", "contains") if key in node)
+
+
+def _referred(node: Any, inside: Callable[[Any], Iterator[Any]] = _inner) -> list[str]:
     """The names of the definitions that `node` refers to, as often as it does."""
     if not isinstance(node, dict):
         return []
     own = [str(cast("Schema", node)["$ref"]).removeprefix(_DEFS)] if "$ref" in node else []
-    return own + [name for inner in _inner(node) for name in _referred(inner)]
+    return own + [name for inner in inside(node) for name in _referred(inner, inside)]
 
 
-def _reachable(name: str, definitions: dict[str, Schema]) -> set[str]:
+def _reachable(name: str, definitions: dict[str, Schema], inside: Callable[[Any], Iterator[Any]] = _inner) -> set[str]:
     """The definitions that one comes to from `name`; holds `name` itself if it is recursive."""
     found: set[str] = set()
-    ahead = _referred(definitions[name])
+    ahead = _referred(definitions[name], inside)
     while ahead:
         other = ahead.pop()
         if other in definitions and other not in found:
             found.add(other)
-            ahead += _referred(definitions[other])
+            ahead += _referred(definitions[other], inside)
     return found
 
 
@@ -237,6 +247,23 @@ def _open_circles(node: Schema, circle: set[str]) -> None:
         node["required"] = required
     if not node.get("required", True):
         del node["required"]
+
+
+def _cut(node: Any, start: str, definitions: dict[str, Schema]) -> Any:
+    """`node`, which belongs to `start`, without the references that lead back to it past all properties."""
+    if not isinstance(node, dict):
+        return node
+    found = dict(cast("Schema", node))
+    if "$ref" in found:
+        name = found["$ref"].removeprefix(_DEFS)
+        return {} if name == start or start in _reachable(name, definitions, _items) else found
+    for key in ("anyOf", "prefixItems"):
+        if key in found:
+            found[key] = [_cut(inner, start, definitions) for inner in found[key]]
+    for key in ("items", "contains"):
+        if key in found:
+            found[key] = _cut(found[key], start, definitions)
+    return found
 
 
 def _inlined(node: Any, once: dict[str, Schema]) -> Any:

@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal, NoReturn, Self, SupportsIndex
 from urllib.parse import SplitResult, quote, urlsplit
 
 from agentkit._frozen import frozen
@@ -21,6 +21,8 @@ __all__ = [
     "check_headers",
     "endpoint_kind",
     "find_credential",
+    "hidden",
+    "hidden_values",
     "model_path",
 ]
 
@@ -44,13 +46,27 @@ log = get_logger("client")
 
 
 class SecretText(str):
-    """A string that does not show in a `repr`, so not in tracebacks that print variables either."""
+    """A string that does not show in a `repr`, so not in tracebacks that print variables either; nor in a pickle."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
         """Return the mark of a removed secret."""
         return REDACTED
+
+    def __getitem__(self, key: SupportsIndex | slice) -> str:
+        """Return a piece, as secret as the whole: rich shows long strings by their first characters."""
+        return SecretText(super().__getitem__(key))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: the secret would be in the bytes."""
+        raise TypeError("This holds a secret and cannot be pickled. Make it where it is needed.")
 
 
 @frozen
@@ -82,8 +98,8 @@ def find_credential(api_key: str | None, base_url: str | None) -> Credential:
         return Credential(key=key, source="the api_key argument", base_url=base_url or default)
     variables = _variables_for(base_url)
     for name in variables:
-        value = os.environ.get(name)
-        if value is not None:
+        if name in os.environ:
+            value = SecretText(os.environ[name])
             source = f"the {name} variable"
             default = COMET_URL if name in _COMET_VARIABLES else GOOGLE_URL
             return Credential(key=_checked_key(value, source), source=source, base_url=base_url or default)
@@ -104,7 +120,7 @@ def _checked_key(key: object, source: str) -> SecretText:
     fix = "Copy the key again from the console of your provider."
     if not isinstance(key, str):
         raise ConfigurationError(f"The API key from {source} must be a string, not {type(key).__name__}.")
-    stripped = key.strip()
+    stripped = SecretText(key.strip())
     if not stripped:
         raise ConfigurationError(f"The API key from {source} is empty. {fix}")
     if not all("!" <= character <= "~" for character in stripped):
@@ -113,7 +129,7 @@ def _checked_key(key: object, source: str) -> SecretText:
         raise ConfigurationError(f"The API key from {source} is a placeholder, not a key. {fix}")
     if stripped != key:
         log.warning("key.stripped", source=source)
-    return SecretText(stripped)
+    return stripped
 
 
 def endpoint_kind(base_url: str) -> EndpointKind:
@@ -218,13 +234,13 @@ def model_path(model: str) -> str:
 
 
 def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the caller's extra headers with lower-case names.
+    """Return the caller's extra headers with lower-case names, and values that do not show.
 
     Raises:
         ConfigurationError: A name or value that no header can have, or a header that the client sets itself.
     """
     checked: dict[str, str] = {}
-    for name, value in (headers or {}).items():
+    for name, value in hidden_values(headers).items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ConfigurationError(f"headers: {name!r} is not a header name. Use letters, digits and '-'.")
         if not isinstance(value, str) or value != value.strip() or not _HEADER_VALUE.fullmatch(value):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -234,5 +250,15 @@ def check_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
                 "pass api_key=... (and bearer=True)" if "auth" in name.lower() or "key" in name.lower() else "drop it"
             )
             raise ConfigurationError(f"headers: {name!r} is set by the client itself; {advice}.")
-        checked[name.lower()] = SecretText(value)  # gateways take secrets in headers of their own
+        checked[name.lower()] = value
     return checked
+
+
+def hidden(value: Any) -> Any:
+    """Return a text as one that does not show; anything else as it is."""
+    return SecretText(value) if isinstance(value, str) else value
+
+
+def hidden_values(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Return headers whose values do not show: gateways take secrets in headers of their own."""
+    return {name: hidden(value) for name, value in (headers or {}).items()}

@@ -180,11 +180,13 @@ class _Conversion:
         return plain if isinstance(plain, str) else json.dumps(plain)
 
     def _array(self, items: list[object]) -> list[Any]:
-        converted: list[Any] = []
+        """Convert the items in their own list: there may be millions, and most of them need no change."""
+        converted: list[Any] = items
         for index, item in enumerate(items):
-            self._path.append(f"[{index}]")
-            converted.append(self.convert(item))
-            self._path.pop()
+            if not _is_plain(item):
+                self._path.append(f"[{index}]")
+                converted[index] = self.convert(item)
+                self._path.pop()
         return converted
 
     def _foreign(self, value: object) -> Any:
@@ -214,6 +216,18 @@ class _Conversion:
             return answer()
         except Exception as error:
             raise self.refuse(f"a value that raised {type(error).__name__} when read", "Return plain data.") from error
+
+
+def _is_plain(value: object) -> bool:
+    """Tell, quickly, of what is most of all values whether JSON has it as it is."""
+    kind = type(value)
+    if kind is str:
+        return cast(str, value).isascii()
+    if kind is int:
+        return -_LONGEST_SAFE_INT < cast(int, value) < _LONGEST_SAFE_INT
+    if kind is float:
+        return math.isfinite(cast(float, value))
+    return kind is bool or value is None
 
 
 def _is_written_as_text(value: object) -> bool:
@@ -249,7 +263,8 @@ def _sorted(items: list[Any]) -> list[Any]:
 
 
 def _text(value: str) -> str:
-    return _SURROGATES.sub("\ufffd", str.__str__(value))  # also makes a plain `str` of a subclass
+    text = str.__str__(value)  # also makes a plain `str` of a subclass
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _type_name(value: object) -> str:

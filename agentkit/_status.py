@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import cast
 
 from agentkit._frozen import frozen
-from agentkit._log import redact
+from agentkit._log import conceal, redact
 from agentkit.errors import AuthenticationFailed, InvalidRequest, NotFound, RateLimited, ServerError, StatusError
 
 __all__ = ["Asked", "as_error_object", "excerpt", "status_error"]
@@ -72,16 +72,21 @@ _HINTS: Sequence[tuple[re.Pattern[str], str]] = [
 
 @frozen
 class Asked:
-    """What error messages may tell about the request, and the key, which they must not."""
+    """What error messages may tell about the request, and the secrets sent with it, which they must not."""
 
     model: str
     base_url: str
     key_source: str
     key: str = field(repr=False)
+    more_secrets: Sequence[str] = field(default=(), repr=False)
 
     def redact(self, text: str) -> str:
-        """Return `text` without the key, also where it stands inside JSON."""
-        return redact(text, self.key, json.dumps(self.key)[1:-1])
+        """Return `text` without the secrets."""
+        return redact(text, self.key, *self.more_secrets)
+
+    def conceal(self, error: BaseException, outer: BaseException | None) -> None:
+        """Take the secrets out of an error; see `_log.conceal`."""
+        conceal(error, outer, self.key, *self.more_secrets)
 
 
 def as_error_object(answer: object) -> Mapping[str, object] | None:

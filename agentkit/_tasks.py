@@ -8,6 +8,17 @@ import anyio
 from anyio.abc import TaskGroup
 
 
+class ProgramEnd(BaseException):
+    """Carries a `KeyboardInterrupt` or `SystemExit` out of a task, to be raised again where the task was waited for.
+
+    As themselves they would leave asyncio's loop at once, whatever task they come from, and those around it never end.
+    """
+
+    def __init__(self, end: KeyboardInterrupt | SystemExit) -> None:
+        super().__init__(end)
+        self.end = end
+
+
 @asynccontextmanager
 async def task_group() -> AsyncGenerator[TaskGroup, None]:
     """Open an anyio task group. If one task fails, its exception is raised bare; several stay a group."""

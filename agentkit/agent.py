@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
-from agentkit._log import get_logger
+from agentkit._settings import check_kind, check_kinds, is_number, read_settings
 from agentkit.approval import Decision
 from agentkit.builtin import BuiltinTool
 from agentkit.chat import Chat
 from agentkit.client import GeminiClient
 from agentkit.context import RunContext, emit_nowhere
-from agentkit.errors import ConfigurationError, StateInvalid
+from agentkit.errors import AgentKitError, ConfigurationError, RunFailed, StateInvalid
 from agentkit.loop import drive
 from agentkit.middleware import Middleware
-from agentkit.models import resolve_thinking
 from agentkit.output import FINAL_ANSWER, OutputSpec
 from agentkit.result import RunResult
 from agentkit.run import Run
@@ -23,7 +22,7 @@ from agentkit.sync import SyncRunStream, open_stream_sync, run_sync
 from agentkit.tool import ErrorMode, Tool, as_tool
 from agentkit.toolset import Toolbox, Toolset, by_name
 from agentkit.usage import Limits
-from agentkit.wire import Content, GenerationConfig, Part, SafetySetting
+from agentkit.wire import Content, GenerationConfig, History, Part, SafetySetting
 
 __all__ = ["Agent", "AgentOptions", "Prompt"]
 
@@ -34,8 +33,6 @@ O = TypeVar("O")  # noqa: E741  # and of `output`
 
 Prompt = str | Content | Sequence[Part]
 Instructions = str | Callable[[RunContext[Any]], str]
-
-log = get_logger("agent")
 
 
 class AgentOptions(TypedDict, total=False):
@@ -117,10 +114,16 @@ class Agent(Generic[Deps, Out]):
             raise ConfigurationError(f'model={model!r} is no model id. Give one, for example "gemini-3-flash-preview".')
         if errors not in ("hide", "show", "raise"):
             raise ConfigurationError(f'errors={errors!r} is unknown. Use "hide", "show" or "raise".')
-        if not _is_number(tool_timeout_s, int | float) or not 0 < tool_timeout_s < 1e9:
+        if not is_number(tool_timeout_s, int | float) or not 0 < tool_timeout_s < 1e9:
             raise ConfigurationError(f"tool_timeout_s={tool_timeout_s!r} is no time. Give seconds above 0.")
-        if not _is_number(parallel_calls, int) or parallel_calls < 1:
+        if not is_number(parallel_calls, int) or parallel_calls < 1:
             raise ConfigurationError(f"parallel_calls={parallel_calls!r} is no number of calls. Give 1 or more.")
+        check_kind("instructions", instructions, str | Callable, "a text or a function")
+        check_kind("client", client, GeminiClient | None, "a GeminiClient")
+        check_kind("generation", generation, GenerationConfig | Mapping | None, "a GenerationConfig or a dict")
+        check_kinds("safety", safety, SafetySetting | Mapping, "a SafetySetting or a dict")
+        check_kind("limits", limits, Limits | None, "Limits(...)")
+        check_kinds("middleware", middleware, Middleware, "a Middleware")
         self.model = model
         self.instructions = instructions
         self.limits = limits if limits is not None else Limits()
@@ -130,7 +133,7 @@ class Agent(Generic[Deps, Out]):
         self.output: OutputSpec[Out] = OutputSpec[Out].of_type(output)
         self._tools, self._toolsets, self._builtins = _sort_tools(tools, self.output)
         self._client = client
-        self._settings = _read_settings(model, generation, safety, thinking, include_thoughts=include_thoughts)
+        self._settings = read_settings(model, generation, safety, thinking, include_thoughts=include_thoughts)
 
     def __repr__(self) -> str:
         names = [*(t.name for t in self._tools), *(type(t).__name__ for t in (*self._toolsets, *self._builtins))]
@@ -148,31 +151,51 @@ class Agent(Generic[Deps, Out]):
         """The tools that are known before a run: those of toolsets that open nothing included."""
         return (*self._tools, *(tool for toolset in self._toolsets for tool in toolset.tools))
 
-    async def run(self, prompt: Prompt, *, deps: Deps | None = None, history: Sequence[Content] = ()) -> RunResult[Out]:
+    async def run(
+        self,
+        prompt: Prompt,
+        *,
+        deps: Deps | None = None,
+        history: Sequence[Content] = (),
+        client: GeminiClient | None = None,
+    ) -> RunResult[Out]:
         """Run until there is an answer, or a call that a person must decide about (`result.paused`).
 
         Args:
             prompt: Text, a Content, or parts.
             deps: What tools find in `RunContext.deps`.
             history: What was said before, for example `result.contents` of an earlier run.
+            client: Where to ask in this run, instead of the agent's own client: another key, or a test's.
 
         Raises:
-            AgentKitError: No answer could be had. `error.state` is the run so far.
+            AgentKitError: No answer could be had. `error.state` is the run so far. A cancelled run has no such error:
+                what shall survive a cancellation is started with `stream`, whose `run.state` stays.
         """
-        return await drive(self._start(self._begin(prompt, history), deps))
+        return await drive(self._start(self._begin(prompt, history), deps, client=client))
 
     def stream(
-        self, prompt: Prompt, *, deps: Deps | None = None, history: Sequence[Content] = ()
+        self,
+        prompt: Prompt,
+        *,
+        deps: Deps | None = None,
+        history: Sequence[Content] = (),
+        client: GeminiClient | None = None,
     ) -> AbstractAsyncContextManager[RunStream[Out]]:
         """Run and watch: `async with agent.stream(...) as run: async for event in run: ...`.
 
-        Leaving the block early cancels the run. The arguments are those of `run`.
+        Leaving the block early cancels the run. Also then, and when it is cancelled from outside, `run.state` is the
+        run so far, which `resume` continues. The arguments are those of `run`.
         """
         state = self._begin(prompt, history)
-        return open_stream(lambda emit: drive(self._start(state, deps, emit=emit)))
+        return open_stream(state, lambda emit: drive(self._start(state, deps, emit=emit, client=client)))
 
     async def resume(
-        self, state: RunState, *, decisions: Mapping[str, Decision] | None = None, deps: Deps | None = None
+        self,
+        state: RunState,
+        *,
+        decisions: Mapping[str, Decision] | None = None,
+        deps: Deps | None = None,
+        client: GeminiClient | None = None,
     ) -> RunResult[Out]:
         """Go on with a paused or failed run. `state` itself is not changed, and may be resumed again.
 
@@ -180,42 +203,74 @@ class Agent(Generic[Deps, Out]):
             state: `result.state` or `error.state`, also from another process (`RunState.load_json`).
             decisions: What people said, by `request.key`. Calls without a decision keep waiting.
             deps: As for `run`; they are not part of the state.
+            client: As for `run`.
 
         Raises:
             StateInvalid: The run has its answer already.
-            ConfigurationError: A decision is about a call that does not wait.
+            ConfigurationError: A decision is about a call that does not wait, or that was shown with other arguments.
         """
-        return await drive(self._start(_reopen(state, decisions), deps, decisions=decisions))
+        return await drive(self._start(_reopen(state, decisions), deps, decisions=decisions, client=client))
 
     def resume_stream(
-        self, state: RunState, *, decisions: Mapping[str, Decision] | None = None, deps: Deps | None = None
+        self,
+        state: RunState,
+        *,
+        decisions: Mapping[str, Decision] | None = None,
+        deps: Deps | None = None,
+        client: GeminiClient | None = None,
     ) -> AbstractAsyncContextManager[RunStream[Out]]:
         """Do what `resume` does, and watch it as with `stream`."""
         reopened = _reopen(state, decisions)
-        return open_stream(lambda emit: drive(self._start(reopened, deps, emit=emit, decisions=decisions)))
+        return open_stream(
+            reopened, lambda emit: drive(self._start(reopened, deps, emit=emit, decisions=decisions, client=client))
+        )
 
-    def run_sync(self, prompt: Prompt, *, deps: Deps | None = None, history: Sequence[Content] = ()) -> RunResult[Out]:
+    def run_sync(
+        self,
+        prompt: Prompt,
+        *,
+        deps: Deps | None = None,
+        history: Sequence[Content] = (),
+        client: GeminiClient | None = None,
+    ) -> RunResult[Out]:
         """Do what `run` does, and block until it is done."""
-        return run_sync(lambda: self.run(prompt, deps=deps, history=history), instead="await agent.run(...)")
+        return run_sync(
+            lambda: self.run(prompt, deps=deps, history=history, client=client), instead="await agent.run(...)"
+        )
 
     def stream_sync(
-        self, prompt: Prompt, *, deps: Deps | None = None, history: Sequence[Content] = ()
+        self,
+        prompt: Prompt,
+        *,
+        deps: Deps | None = None,
+        history: Sequence[Content] = (),
+        client: GeminiClient | None = None,
     ) -> AbstractContextManager[SyncRunStream[Out]]:
         """Do what `stream` does, for code that is not async: `with agent.stream_sync(...) as run:`."""
-        opening = self.stream(prompt, deps=deps, history=history)
+        opening = self.stream(prompt, deps=deps, history=history, client=client)
         return open_stream_sync(opening, instead="async with agent.stream(...)")
 
     def resume_sync(
-        self, state: RunState, *, decisions: Mapping[str, Decision] | None = None, deps: Deps | None = None
+        self,
+        state: RunState,
+        *,
+        decisions: Mapping[str, Decision] | None = None,
+        deps: Deps | None = None,
+        client: GeminiClient | None = None,
     ) -> RunResult[Out]:
         """Do what `resume` does, and block until it is done."""
-        return run_sync(lambda: self.resume(state, decisions=decisions, deps=deps), instead="await agent.resume(...)")
+        return run_sync(
+            lambda: self.resume(state, decisions=decisions, deps=deps, client=client),
+            instead="await agent.resume(...)",
+        )
 
-    def chat(self, history: Sequence[Content] = ()) -> Chat[Deps, Out]:
-        """Begin a conversation that keeps its history over several prompts."""
-        return Chat(self, history)
+    def chat(self, history: Sequence[Content] = (), *, client: GeminiClient | None = None) -> Chat[Deps, Out]:
+        """Begin a conversation that keeps its history over several prompts. `client` is as for `run`."""
+        return Chat(self, history, client)
 
     def _begin(self, prompt: Prompt, history: Sequence[Content]) -> RunState:
+        if not isinstance(history, History):  # that one holds nothing else
+            check_kinds("history", history, Content, "a Content; Content.parse(...) reads JSON")
         return RunState.begin(self.model, _read_prompt(prompt), history)
 
     def _start(
@@ -225,11 +280,13 @@ class Agent(Generic[Deps, Out]):
         *,
         emit: Emit | None = None,
         decisions: Mapping[str, Decision] | None = None,
+        client: GeminiClient | None = None,
     ) -> Run[Deps, Out]:
+        check_kind("client", client, GeminiClient | None, "a GeminiClient")
         run = Run[Deps, Out](
             state=state,
             deps=cast(Deps, deps),  # None where the agent's tools ask for none
-            client=self.client,
+            client=client if client is not None else self.client,
             toolbox=Toolbox(self._tools, self._toolsets),
             builtins=self._builtins,
             output=self.output,
@@ -244,17 +301,29 @@ class Agent(Generic[Deps, Out]):
             streamed=emit is not None,
             decisions=decisions or {},
         )
-        instructions = self.instructions
-        run.instructions = instructions if isinstance(instructions, str) else instructions(run.context())
-        if not isinstance(run.instructions, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-            raise ConfigurationError(
-                f"instructions=... must be a text, or a plain function that returns one, not {run.instructions!r}."
-            )
+        run.instructions = _read_instructions(self.instructions, run)
         return run
 
 
-def _is_number(value: object, kinds: Any) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool)
+def _read_instructions(instructions: Instructions, run: Run[Any, Any]) -> str:
+    """Return the instructions as text.
+
+    Raises:
+        ConfigurationError: They are none.
+        RunFailed: The function that makes them raised.
+    """
+    try:
+        made: object = instructions if isinstance(instructions, str) else instructions(run.context())
+    except AgentKitError:
+        raise
+    except Exception as error:  # the user's code
+        failure = RunFailed(type(error).__name__, str(error))
+        failure.state = run.state
+        raise failure from error
+    if not isinstance(made, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        said = f"instructions=... must be a text, or a plain function that returns one, not {made!r}."
+        raise ConfigurationError(said)
+    return made
 
 
 def _sort_tools(
@@ -276,52 +345,6 @@ def _sort_tools(
     return tools, toolsets, builtins
 
 
-def _read_settings(
-    model: str,
-    generation: GenerationConfig | Mapping[str, Any] | None,
-    safety: Sequence[SafetySetting | Mapping[str, Any]],
-    thinking: str | int | None,
-    *,
-    include_thoughts: bool,
-) -> dict[str, Any]:
-    """Return the fields of a request that the agent fixes."""
-    config = _read_generation(generation)
-    thoughts: dict[str, Any] = {}
-    if thinking is not None:
-        try:
-            resolved, note = resolve_thinking(thinking, model)
-        except ValueError as error:
-            raise ConfigurationError(f"thinking={thinking!r}: {error}") from error
-        if note:
-            log.warning("thinking.clamped", model=model, note=note)
-        thoughts.update(resolved)
-    if include_thoughts:
-        thoughts["includeThoughts"] = True
-    if thoughts:
-        config["thinkingConfig"] = {**config.get("thinkingConfig", {}), **thoughts}
-    settings: dict[str, Any] = {"generation_config": GenerationConfig.parse(config)}
-    if safety:
-        settings["safety_settings"] = [
-            entry if isinstance(entry, SafetySetting) else SafetySetting.parse(entry) for entry in safety
-        ]
-    return settings
-
-
-def _read_generation(generation: GenerationConfig | Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return `generationConfig` in the names of the wire; Python's names are taken too. Unknown fields are kept."""
-    if isinstance(generation, GenerationConfig):
-        return generation.to_wire()
-    given = dict(generation or {})
-    read = GenerationConfig.parse(given)
-    known = {name: getattr(read, name) for name in sorted(read.fields_set)}
-    config = GenerationConfig(**known).to_wire()
-    for (name, value), wire_name in zip(known.items(), config, strict=True):
-        sent = given.get(wire_name, given.get(name))
-        if value is None and sent is not None:
-            raise ConfigurationError(f"generation={{{name!r}: {sent!r}}}: the value is of the wrong kind.")
-    return config | dict(read.unknown)
-
-
 def _read_prompt(prompt: Prompt) -> Content:
     """Return the prompt as a user content; an empty one is refused, because the service would answer with an error."""
     if isinstance(prompt, Content):
@@ -338,6 +361,7 @@ def _read_prompt(prompt: Prompt) -> Content:
 
 def _reopen(state: RunState, decisions: Mapping[str, Decision] | None) -> RunState:
     """Return a copy of a saved run that can go on."""
+    check_kind("state", state, RunState, "a RunState: result.state, error.state, or RunState.load_json(...)")
     if state.stop is not None:
         raise StateInvalid(f"Run {state.run_id} has its answer already (stop={state.stop!r}). Start a new run.")
     waiting = {request.key for request in state.waiting}
@@ -346,6 +370,13 @@ def _reopen(state: RunState, decisions: Mapping[str, Decision] | None) -> RunSta
     if stray:
         known = ", ".join(repr(key) for key in sorted(waiting)) or "none"
         raise ConfigurationError(f"No call waits under the key {stray[0]!r}. Waiting: {known}.")
+    for request in state.waiting:
+        decision = (decisions or {}).get(request.key)
+        if decision is not None and decision.digest not in ("", request.digest):
+            raise ConfigurationError(
+                f"The decision about {request.key!r} was made about another call, or about other arguments than it "
+                "has now. Show state.waiting again, and ask again."
+            )
     reopened = state.copy()
     reopened.repairs = 0  # a person asks for more: the model may try again
     if not reopened.pending and reopened.contents[-1].role == "model":

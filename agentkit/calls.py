@@ -8,17 +8,19 @@ from typing import Any, cast
 import anyio
 
 from agentkit._arguments import detached
-from agentkit._jsonable import NotJsonable, to_jsonable
+from agentkit._jsonable import NotJsonable
 from agentkit._log import get_logger
-from agentkit._tasks import task_group
-from agentkit.approval import Decision
-from agentkit.errors import ConfigurationError, OutputInvalid, ToolError, ToolFailed
+from agentkit._tasks import ProgramEnd, task_group
+from agentkit.clip import clipped
+from agentkit.consent import as_seen, denial, misfit, reason_to_ask, sent_args
+from agentkit.errors import ConfigurationError, OutputInvalid
 from agentkit.events import Paused, ToolFinished, ToolStarted
+from agentkit.invoke import as_response, invoke
 from agentkit.middleware import Middleware, ToolCall
 from agentkit.output import FINAL_ANSWER
 from agentkit.run import Run
 from agentkit.schema import ArgumentsInvalid
-from agentkit.state import PendingCall, ToolFailure
+from agentkit.state import PendingCall, meant_name
 from agentkit.tool import Tool
 from agentkit.wire import FunctionResponse
 
@@ -45,6 +47,9 @@ async def answer_calls(run: AnyRun) -> None:
     Calls that need a person are marked as waiting and stay open; so does what was asked after a waiting call that
     must run alone. `state.waiting` tells whether the run has to pause.
     """
+    ids = [call.call.id for call in run.state.pending if call.call.id is not None]
+    if len(set(ids)) < len(ids):  # they are told apart by their places
+        log.warning("call.same_id", calls=len(ids), ids=len(set(ids)), run_id=run.state.run_id)
     jobs = [job for call in run.state.pending if call.response is None and (job := await _prepare(run, call))]
     limiter = anyio.CapacityLimiter(run.parallel_calls)
     for stage in _stages(jobs):
@@ -59,10 +64,10 @@ async def _run_stage(run: AnyRun, stage: list[_Job], limiter: anyio.CapacityLimi
     """Run calls side by side. Where several end the run at the same moment, one of them speaks for all."""
     try:
         async with task_group() as group:
-            for job in stage:
-                group.start_soon(_answer, run, job, limiter)
-    except BaseExceptionGroup as failures:
-        weightiest = _weightiest(failures)
+            for jobs in _by_lock(stage):
+                group.start_soon(_answer_in_turn, run, jobs, limiter)
+    except (BaseExceptionGroup, ProgramEnd) as failure:
+        weightiest = _weightiest(failure)
         raise weightiest from weightiest.__cause__
     for job in stage:
         if job.call.response is None:  # on asyncio a task can raise a cancellation that nobody asked for
@@ -70,12 +75,13 @@ async def _run_stage(run: AnyRun, stage: list[_Job], limiter: anyio.CapacityLimi
             await _finish(run, job.call, {"error": sentence}, time.monotonic(), sentence)
 
 
-def _weightiest(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+def _weightiest(failure: BaseException) -> BaseException:
     """Return what ends the program, if that is among the failures, else the first of them."""
-    leaves: list[BaseException] = []
-    for failure in failures.exceptions:
-        nested = cast("BaseExceptionGroup[BaseException]", failure)
-        leaves.append(_weightiest(nested) if isinstance(failure, BaseExceptionGroup) else failure)
+    if isinstance(failure, ProgramEnd):
+        return failure.end
+    if not isinstance(failure, BaseExceptionGroup):
+        return failure
+    leaves = [_weightiest(nested) for nested in cast("BaseExceptionGroup[BaseException]", failure).exceptions]
     return next((leaf for leaf in leaves if not isinstance(leaf, Exception)), leaves[0])
 
 
@@ -91,18 +97,20 @@ async def _prepare(run: AnyRun, call: PendingCall) -> _Job | None:
         log.warning("call.refused", tool=call.name[:80], known=tool is not None, run_id=run.state.run_id)
         await _finish(run, call, {"error": sentence}, time.monotonic(), sentence)
         return None
+    if tool.name != call.name:
+        log.warning("call.renamed", asked=call.name, tool=tool.name, run_id=run.state.run_id)
     decision = run.decisions.get(call.key)
     if decision is not None and not decision.approved:
-        await _finish(run, call, {"error": _denial(decision)}, time.monotonic(), "denied")
+        await _finish(run, call, {"error": denial(decision)}, time.monotonic(), "denied")
         return None
-    if decision is None and tool.needs_approval is not False:
-        if misfit := _misfit(run, tool, call):  # nobody needs to be asked about a call that cannot run
-            await _finish(run, call, {"error": misfit}, time.monotonic(), misfit)
-            return None
-        # Once asked, it waits for a decision, whatever the policy would say now.
-        call.waiting = call.waiting or _needs_person(run, tool, call)
-    else:
+    if decision is not None:
         call.waiting = False
+    elif not call.waiting:  # once asked, it waits for a decision, whatever a policy would say now
+        reason = reason_to_ask(run, tool, call)
+        if reason is not None and (sentence := misfit(run, tool, call)):
+            await _finish(run, call, {"error": sentence}, time.monotonic(), sentence)
+            return None
+        call.waiting, call.reason = reason is not None, reason or ""
     return _Job(call, tool)
 
 
@@ -111,38 +119,6 @@ def _refusal(run: AnyRun, call: PendingCall, tool: AnyTool | None) -> str:
     if tool is None:
         return run.toolbox.explain_unknown(call.name)
     return call.refused or f"This call was not run: it is the last turn. Call {FINAL_ANSWER!r}."
-
-
-def _misfit(run: AnyRun, tool: AnyTool, call: PendingCall) -> str:
-    """Say what is wrong with the arguments; empty if nothing is, or if only running the call can tell."""
-    try:
-        if tool.signature is not None:
-            tool.signature.bind(call.call.args, run.context(call))
-    except ArgumentsInvalid as error:
-        return str(error)
-    except Exception as error:  # a validator of the user's may raise anything; it will again when the call runs
-        log.debug("call.not_checked", tool=tool.name, error=type(error).__name__, run_id=run.state.run_id)
-    return ""
-
-
-def _sent(call: PendingCall) -> Any:
-    """Return the arguments as the model sent them, as a copy: whoever gets it may change it."""
-    return call.call.to_wire().get("args") or {}
-
-
-def _needs_person(run: AnyRun, tool: AnyTool, call: PendingCall) -> bool:
-    """Ask the tool's policy. A policy that fails means yes: a check that cannot be made does not let a call through."""
-    if isinstance(tool.needs_approval, bool):
-        return tool.needs_approval
-    try:
-        return bool(tool.needs_approval(run.context(call), _sent(call)))
-    except Exception as error:  # a policy is the user's code and may raise anything
-        log.warning("approval.policy_failed", tool=tool.name, error=type(error).__name__, run_id=run.state.run_id)
-        return True
-
-
-def _denial(decision: Decision) -> str:
-    return "A person denied this call" + (f": {decision.reason}" if decision.reason else ".")
 
 
 def _runs_alone(tool: AnyTool) -> bool:
@@ -164,30 +140,65 @@ def _stages(jobs: list[_Job]) -> Iterator[list[_Job]]:
         yield together
 
 
+def _by_lock(stage: list[_Job]) -> list[list[_Job]]:
+    """Put calls that share a lock behind one another, in the order asked; all others stand by themselves."""
+    groups: dict[object, list[_Job]] = {}
+    for number, job in enumerate(stage):
+        lock = _lock_of(job)
+        groups.setdefault(number if lock is None else lock, []).append(job)
+    return list(groups.values())
+
+
+def _lock_of(job: _Job) -> str | None:
+    """Return what the call must have for itself; None if nothing. A lock that fails is the tool itself."""
+    lock = job.tool.lock
+    if callable(lock):
+        try:
+            wanted = lock(sent_args(job.call))
+            return None if wanted is None else str(wanted)
+        except Exception as error:  # the user's code, on arguments that may not fit
+            log.warning("call.lock_failed", tool=job.tool.name, error=type(error).__name__)
+            return f"tool {job.tool.name}"
+    return lock
+
+
+async def _answer_in_turn(run: AnyRun, jobs: list[_Job], limiter: anyio.CapacityLimiter) -> None:
+    for job in jobs:
+        async with task_group() as group:  # on asyncio a tool can cancel its own task, but not the call after it
+            group.start_soon(_answer, run, job, limiter)
+
+
 async def _answer(run: AnyRun, job: _Job, limiter: anyio.CapacityLimiter) -> None:
     """Run one call through the middlewares and keep its response."""
     call, tool = job.call, job.tool
     async with limiter:
-        await run.emit(ToolStarted(key=call.key, tool=tool.name, args=_sent(call)))
+        await run.emit(ToolStarted(key=call.key, tool=tool.name, args=sent_args(call)))
         started = time.monotonic()
         trouble: list[str] = []
 
-        async def invoke(asked: ToolCall) -> Response:
-            return await _invoke(run, call, tool, asked.args, trouble)
+        async def proceed(asked: ToolCall) -> Response:
+            return await invoke(run, call, tool, asked.args, trouble)
 
-        proceed: Callable[[ToolCall], Awaitable[Response]] = invoke
+        through: Callable[[ToolCall], Awaitable[Response]] = proceed
         for middleware in reversed(run.middleware):
-            proceed = _wrapped(run, call, middleware, proceed)
-        response = await proceed(ToolCall(key=call.key, tool=tool.name, args=_sent(call), effects=tool.effects))
+            through = _wrapped(run, call, middleware, through)
+        try:
+            response = await through(as_seen(tool, call))
+        except (KeyboardInterrupt, SystemExit) as end:
+            raise ProgramEnd(end) from None
         if run.middleware:
             response = _checked(response)
-        await _finish(run, call, response, started, "; ".join(trouble))
+        run.state.usage += run.nesting.take()
+        short = clipped(response, tool.max_result_bytes, call.key)
+        if short is not response:
+            run.state.whole_results[call.key] = response
+        await _finish(run, call, short, started, "; ".join(trouble))
 
 
 def _checked(response: object) -> Response:
     """Return what the middlewares answered, if that can be sent."""
     try:
-        return _as_response(response)
+        return as_response(response)
     except NotJsonable as error:
         raise ConfigurationError(f"A middleware answered a call with something that cannot be sent: {error}") from error
 
@@ -196,59 +207,6 @@ def _wrapped(
     run: AnyRun, call: PendingCall, middleware: Middleware, proceed: Callable[[ToolCall], Awaitable[Response]]
 ) -> Callable[[ToolCall], Awaitable[Response]]:
     return lambda asked: middleware.around_tool(run.context(call), asked, proceed)
-
-
-async def _invoke(
-    run: AnyRun, call: PendingCall, tool: AnyTool, args: Mapping[str, Any], trouble: list[str]
-) -> Response:
-    """Call the tool; turn its result, or what it raised, into the object that the model reads.
-
-    `trouble` takes what went wrong in full, for the event.
-    """
-    timeout_s = tool.timeout_s if tool.timeout_s is not None else run.tool_timeout_s
-    try:
-        with anyio.move_on_after(timeout_s):
-            return _as_response(await tool.invoke(args, run.context(call)))
-        trouble.append(f"timed out after {timeout_s:g} s")
-        return {"error": f"{tool.name} timed out after {timeout_s:g} s."}
-    except ArgumentsInvalid as error:
-        trouble.append(str(error))
-        return {"error": str(error)}
-    except ToolError as error:
-        trouble.append(str(error))
-        return {"error": str(error)}
-    except NotJsonable as error:
-        trouble.append(str(error))
-        return {"error": f"{tool.name} ran, but its result cannot be shown: {error}"}
-    except Exception as error:
-        text = _text_of(error)
-        trouble.append(f"{type(error).__name__}: {text}")
-        return _explain_failure(run, call, tool, error, text)
-
-
-def _text_of(error: Exception) -> str:
-    """Return what an exception says; one whose own `__str__` raises says nothing."""
-    try:
-        return str(error)
-    except Exception:
-        return ""
-
-
-def _explain_failure(run: AnyRun, call: PendingCall, tool: AnyTool, error: Exception, text: str) -> Response:
-    """Tell the model as much about an unexpected exception as the error mode allows; the text may hold secrets."""
-    kind = type(error).__name__
-    log.warning("tool.failed", tool=tool.name, error=kind, run_id=run.state.run_id, exc_info=error)
-    run.state.failures.append(ToolFailure(key=call.key, tool=tool.name, error_type=kind, text=text))
-    mode = tool.errors or run.errors
-    if mode == "raise":
-        raise ToolFailed(tool.name, f"{kind}: {text}") from error
-    return {"error": f"{tool.name} failed ({kind})" + (f": {text}" if mode == "show" and text else "")}
-
-
-def _as_response(result: object) -> Response:
-    """Return a JSON object as it is and anything else as `{"output": value}`."""
-    value: Any = to_jsonable(result)
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {"output": value}
 
 
 def _take_final_answer(run: AnyRun, call: PendingCall) -> Response:
@@ -272,7 +230,7 @@ async def _finish(run: AnyRun, call: PendingCall, response: Response, started: f
     await run.emit(
         ToolFinished(
             key=call.key,
-            tool=call.name,
+            tool=meant_name(call.name),
             response=response,
             failed="error" in response and bool(error),
             elapsed_s=time.monotonic() - started,

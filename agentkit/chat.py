@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager, asyn
 from typing import Any, Generic, Protocol, TypeVar
 
 from agentkit.approval import ApprovalRequest, Decision
+from agentkit.client import GeminiClient
 from agentkit.errors import ConfigurationError
 from agentkit.result import RunResult
 from agentkit.state import RunState
@@ -22,25 +23,27 @@ class _Agent(Protocol[Deps, Out]):  # type: ignore[misc]  # invariant on purpose
     """What a conversation needs of an agent. The words are `Agent`'s."""
 
     async def run(
-        self, prompt: Any, *, deps: Deps | None = None, history: Sequence[Content] = ()
+        self, prompt: Any, *, deps: Deps | None, history: Sequence[Content], client: GeminiClient | None
     ) -> RunResult[Out]: ...
 
     async def resume(
-        self, state: RunState, *, decisions: Mapping[str, Decision] | None = None, deps: Deps | None = None
+        self, state: RunState, *, decisions: Mapping[str, Decision], deps: Deps | None, client: GeminiClient | None
     ) -> RunResult[Out]: ...
 
-    def run_sync(self, prompt: Any, *, deps: Deps | None = None, history: Sequence[Content] = ()) -> RunResult[Out]: ...
+    def run_sync(
+        self, prompt: Any, *, deps: Deps | None, history: Sequence[Content], client: GeminiClient | None
+    ) -> RunResult[Out]: ...
 
     def resume_sync(
-        self, state: RunState, *, decisions: Mapping[str, Decision] | None = None, deps: Deps | None = None
+        self, state: RunState, *, decisions: Mapping[str, Decision], deps: Deps | None, client: GeminiClient | None
     ) -> RunResult[Out]: ...
 
     def stream(
-        self, prompt: Any, *, deps: Deps | None = None, history: Sequence[Content] = ()
+        self, prompt: Any, *, deps: Deps | None, history: Sequence[Content], client: GeminiClient | None
     ) -> AbstractAsyncContextManager[RunStream[Out]]: ...
 
     def stream_sync(
-        self, prompt: Any, *, deps: Deps | None = None, history: Sequence[Content] = ()
+        self, prompt: Any, *, deps: Deps | None, history: Sequence[Content], client: GeminiClient | None
     ) -> AbstractContextManager[SyncRunStream[Out]]: ...
 
 
@@ -51,8 +54,10 @@ class Chat(Generic[Deps, Out]):
         contents: The conversation so far. `agent.chat(contents)` goes on with it.
     """
 
-    def __init__(self, agent: _Agent[Deps, Out], history: Sequence[Content] = ()) -> None:
-        self._agent = agent
+    def __init__(
+        self, agent: _Agent[Deps, Out], history: Sequence[Content] = (), client: GeminiClient | None = None
+    ) -> None:
+        self._agent, self._client = agent, client
         self.contents: History = History(history)
         self._paused: RunState | None = None
         self._busy = False
@@ -65,28 +70,28 @@ class Chat(Generic[Deps, Out]):
     async def run(self, prompt: Any, *, deps: Deps | None = None) -> RunResult[Out]:
         """Do what `Agent.run` does, with and into this history."""
         with self._turn():
-            return self._keep(await self._agent.run(prompt, deps=deps, history=self.contents))
+            return self._keep(await self._agent.run(prompt, deps=deps, history=self.contents, client=self._client))
 
     async def resume(self, decisions: Mapping[str, Decision], *, deps: Deps | None = None) -> RunResult[Out]:
         """Go on with the prompt that paused."""
         with self._turn(resumes=True) as state:
-            return self._keep(await self._agent.resume(state, decisions=decisions, deps=deps))
+            return self._keep(await self._agent.resume(state, decisions=decisions, deps=deps, client=self._client))
 
     def run_sync(self, prompt: Any, *, deps: Deps | None = None) -> RunResult[Out]:
         """Do what `run` does, and block until it is done."""
         with self._turn():
-            return self._keep(self._agent.run_sync(prompt, deps=deps, history=self.contents))
+            return self._keep(self._agent.run_sync(prompt, deps=deps, history=self.contents, client=self._client))
 
     def resume_sync(self, decisions: Mapping[str, Decision], *, deps: Deps | None = None) -> RunResult[Out]:
         """Do what `resume` does, and block until it is done."""
         with self._turn(resumes=True) as state:
-            return self._keep(self._agent.resume_sync(state, decisions=decisions, deps=deps))
+            return self._keep(self._agent.resume_sync(state, decisions=decisions, deps=deps, client=self._client))
 
     @asynccontextmanager
     async def stream(self, prompt: Any, *, deps: Deps | None = None) -> AsyncGenerator[RunStream[Out], None]:
         """Do what `Agent.stream` does, with and into this history."""
         with self._turn():
-            async with self._agent.stream(prompt, deps=deps, history=self.contents) as run:
+            async with self._agent.stream(prompt, deps=deps, history=self.contents, client=self._client) as run:
                 yield run
                 if run.finished is not None:
                     self._keep(run.finished)
@@ -94,7 +99,10 @@ class Chat(Generic[Deps, Out]):
     @contextmanager
     def stream_sync(self, prompt: Any, *, deps: Deps | None = None) -> Generator[SyncRunStream[Out], None, None]:
         """Do what `stream` does, for code that is not async."""
-        with self._turn(), self._agent.stream_sync(prompt, deps=deps, history=self.contents) as run:
+        with (
+            self._turn(),
+            self._agent.stream_sync(prompt, deps=deps, history=self.contents, client=self._client) as run,
+        ):
             yield run
             if run.finished is not None:
                 self._keep(run.finished)

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, NoReturn, Self, TypeVar, cast, get_args
+from typing import Any, Literal, NoReturn, Self, TypeVar, cast, get_args
 from urllib.parse import quote
 
 import anyio
@@ -25,10 +25,12 @@ from agentkit._endpoint import (
     check_headers,
     endpoint_kind,
     find_credential,
+    hidden,
+    hidden_values,
     model_path,
 )
 from agentkit._frozen import frozen
-from agentkit._log import get_logger
+from agentkit._log import SECRET_NAMES, get_logger, redact
 from agentkit._status import Asked
 from agentkit.errors import ConfigurationError, ConnectionFailed, GeminiError, ProtocolError, StreamInterrupted
 from agentkit.retry import Retry, RetryBudget, RetryNotice
@@ -104,6 +106,8 @@ class GeminiClient:
         Raises:
             ConfigurationError: No usable key, or a setting that cannot be right.
         """
+        _check_kind("headers", headers, Mapping, "a dict")
+        api_key, headers = hidden(api_key), hidden_values(headers)  # also in what a traceback shows of this frame
         _check_seconds(timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
         timeouts = Timeouts(
             connect_s=connect_timeout_s,
@@ -113,12 +117,16 @@ class GeminiClient:
         )
         _check_bytes(max_response_bytes=max_response_bytes, max_stream_bytes=max_stream_bytes)
         _check_choice("schema_dialect", schema_dialect, get_args(SchemaDialect))
+        _check_kind("retry", retry, Retry, "Retry(...)")
+        _check_kind("transport", transport, Callable, "a function that makes a transport")
         if endpoint is not None:
             _check_choice("endpoint", endpoint, get_args(EndpointKind))
         base_url = base_url or os.environ.get("AGENTKIT_BASE_URL") or None
         credential = find_credential(api_key, base_url)
         root = api_root(credential.base_url, api_version, allow_insecure_http=allow_insecure_http)
-        own = ("authorization", f"Bearer {credential.key}") if bearer else ("x-goog-api-key", credential.key)
+        bearer_key = SecretText(f"Bearer {credential.key}")
+        own = ("authorization", bearer_key) if bearer else ("x-goog-api-key", credential.key)
+        extra = check_headers(headers)
         retry = retry or Retry()
         self._settings = _Settings(
             root=root,
@@ -128,9 +136,10 @@ class GeminiClient:
             headers={
                 "content-type": "application/json",
                 "user-agent": "agentkit",
-                **check_headers(headers),
-                own[0]: SecretText(own[1]),
+                **extra,
+                own[0]: own[1],
             },
+            more_secrets=tuple(value for name, value in extra.items() if SECRET_NAMES.search(name)),
             retry=retry,
             budget=RetryBudget(retry.budget),
             max_response_bytes=max_response_bytes,
@@ -195,6 +204,13 @@ class GeminiClient:
             del self._shared[token]
             await shared.transport.aclose()
 
+    def redact(self, text: str) -> str:
+        """Return `text` without the key and without the values of headers whose names say that they are secret.
+
+        They are found as they are, inside JSON, in URLs and in base64.
+        """
+        return redact(text, self._settings.key, *self._settings.more_secrets)
+
     async def generate(
         self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
     ) -> GenerateContentResponse:
@@ -225,6 +241,8 @@ class GeminiClient:
 
     def __repr__(self) -> str:
         """Show where requests go and where the key came from, never the key."""
+        if "_settings" not in vars(self):  # refused while it was made; tools show it in the traceback
+            return "GeminiClient(not made)"
         return f"GeminiClient(base_url={self.base_url!r}, key from {self.key_source})"
 
     def __reduce__(self) -> NoReturn:
@@ -264,12 +282,12 @@ class Connection:
         Failures are asked again until the first piece was handed out, never after it.
 
         Raises:
-            StreamInterrupted: The stream broke off or ended without a finish reason; `partial` is the text so far.
-            GeminiError: Any other failure, with `attempts` and `elapsed_s`.
+            StreamInterrupted: The stream broke off or ended without a finish reason.
+            GeminiError: Any other failure. All have `attempts` and `elapsed_s`, and as `partial` the text so far.
         """
         asked, settings = self._asked(model), self._settings
         post = self._post(model, "streamGenerateContent?alt=sse", _encoded(request))
-        attempts = Attempts(settings.retry, settings.budget, on_retry)
+        attempts = Attempts(settings.retry, settings.budget, on_retry, asked)
         texts: list[str] = []
         while True:
             try:
@@ -316,18 +334,21 @@ class Connection:
 
     async def _ask(self, request: HttpRequest, asked: Asked, kind: type[Message], on_retry: OnRetry | None) -> Message:
         """Return a whole answer, asking again as long as that makes sense."""
-        attempts = Attempts(self._settings.retry, self._settings.budget, on_retry)
+        attempts = Attempts(self._settings.retry, self._settings.budget, on_retry, asked)
         while True:
             try:
-                async with self._answer(request, asked) as response:
-                    body = await read_body(response, self._settings.max_response_bytes)
-                    answer = parse_answer(kind, body, response, asked)
+                answer = await self._ask_once(request, asked, kind)
             except GeminiError as error:
                 failure = error
             else:
                 attempts.succeeded()
                 return answer
             await attempts.failed(failure)
+
+    async def _ask_once(self, request: HttpRequest, asked: Asked, kind: type[Message]) -> Message:
+        async with self._answer(request, asked) as response:
+            body = await read_body(response, self._settings.max_response_bytes)
+            return parse_answer(kind, body, response, asked)
 
     @asynccontextmanager
     async def _answer(self, request: HttpRequest, asked: Asked) -> AsyncGenerator[HttpResponse, None]:
@@ -342,7 +363,13 @@ class Connection:
 
     def _asked(self, model: str) -> Asked:
         settings = self._settings
-        return Asked(model=model, base_url=settings.root, key_source=settings.key_source, key=settings.key)
+        return Asked(
+            model=model,
+            base_url=settings.root,
+            key_source=settings.key_source,
+            key=settings.key,
+            more_secrets=settings.more_secrets,
+        )
 
     def _post(self, model: str, method: str, body: bytes) -> HttpRequest:
         return self._request("POST", f"{model_path(model)}:{method}", body)
@@ -358,6 +385,7 @@ class _Settings:
 
     root: str
     key: SecretText
+    more_secrets: tuple[str, ...]
     key_source: str
     endpoint: EndpointKind
     headers: Mapping[str, str]
@@ -378,6 +406,7 @@ class _Shared:
 def _interrupted(error: GeminiError, partial: str) -> GeminiError:
     """What a failure means after parts were handed out. Errors that say more than "it broke off" stay themselves."""
     if not isinstance(error, ConnectionFailed | ProtocolError):
+        error.partial = partial
         return error
     interrupted = StreamInterrupted(str(error), partial)
     interrupted.__cause__ = error
@@ -394,6 +423,11 @@ def _encoded(request: GenerateContentRequest) -> bytes:
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ConfigurationError(f"{name}={value!r} is not known. Choose one of {', '.join(map(repr, choices))}.")
+
+
+def _check_kind(name: str, value: object, kinds: Any, wanted: str) -> None:
+    if value is not None and not isinstance(value, kinds):
+        raise ConfigurationError(f"{name} must be {wanted}, not {type(value).__name__}.")
 
 
 def _check_seconds(**limits: object) -> None:

@@ -1,13 +1,14 @@
 """What tools and policies may know about the run they serve."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio.from_thread
 from anyio.lowlevel import EventLoopToken
 
 from agentkit._frozen import frozen
+from agentkit._threads import is_left_behind
 from agentkit.events import Event, ToolProgress
 from agentkit.usage import Usage
 from agentkit.wire import Content
@@ -26,7 +27,9 @@ class RunContext(Generic[Deps]):
     """The run, as seen by one tool call. It may stand anywhere in a signature and never reaches the schema.
 
     Attributes:
-        deps: What the caller gave to `run(..., deps=...)`.
+        deps: What the caller gave to `run(..., deps=...)`. What is marked as secret here or in a result, by pydantic's
+            `SecretStr` or `SecretBytes`, is shown, logged, stored and sent as asterisks only; an argument so marked is
+            hidden from the tool on, but stands in the conversation as the model wrote it.
         run_id: The run.
         tool: The name of the tool; empty outside a call.
         call_key: `{run_id}:{turn}:{index}`, the same when the call is repeated after a crash; empty outside a call.
@@ -34,6 +37,7 @@ class RunContext(Generic[Deps]):
         deadline: When the run's time is over, on the event loop's clock (`anyio.current_time()`); None for no limit.
         token: The event loop of the run: `anyio.from_thread.run(..., token=ctx.token)` calls into it from a thread.
         contents: The conversation so far, the model's request for this call included.
+        whole_results: By call key, what tools returned where the model got only head and tail.
     """
 
     deps: Deps
@@ -43,8 +47,15 @@ class RunContext(Generic[Deps]):
     usage: Usage = field(default_factory=Usage)
     deadline: float | None = None
     contents: Sequence[Content] = field(default=(), repr=False)
+    whole_results: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     token: EventLoopToken | None = field(default=None, repr=False, compare=False)
     emit: Callable[[Event], Awaitable[None]] = field(default=emit_nowhere, repr=False)
+    find_untrusted: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False, compare=False)
+
+    @property
+    def untrusted(self) -> tuple[str, ...]:
+        """Whose words this run has read that strangers write: tools marked `untrusted`, Gemini's search and such."""
+        return self.find_untrusted()
 
     @property
     def idempotency_key(self) -> str:
@@ -59,6 +70,8 @@ class RunContext(Generic[Deps]):
         await self.emit(event)
 
     def progress_sync(self, message: str, *, fraction: float | None = None) -> None:
-        """Do what `progress` does, from a tool that is not async."""
+        """Do what `progress` does, from a tool that is not async. A call that has run out of time is not heard."""
+        if is_left_behind():  # its event loop may be about to end, and would be waited for without end
+            return
         event = ToolProgress(key=self.call_key, tool=self.tool, message=message, fraction=fraction)
         anyio.from_thread.run(self._send, event, token=self.token)

@@ -12,7 +12,7 @@ AgentKitError
 │       └── InvalidRequest, AuthenticationFailed, NotFound, RateLimited, ServerError
 ├── RunError                        a run ended without an answer
 │   └── ResponseBlocked, ResponseTruncated, EmptyResponse, MalformedCall, OutputInvalid, LimitExceeded,
-│       LoopDetected, ToolFailed
+│       LoopDetected, ToolFailed, RunFailed
 └── ToolError                       raised BY a tool, read by the model
 ```
 
@@ -44,6 +44,7 @@ __all__ = [
     "ResponseTooLarge",
     "ResponseTruncated",
     "RunError",
+    "RunFailed",
     "ServerError",
     "StateInvalid",
     "StatusError",
@@ -103,10 +104,12 @@ class GeminiError(AgentKitError):
     Attributes:
         attempts: How many requests were sent.
         elapsed_s: Seconds from the first attempt to this error.
+        partial: The text of a stream that had been handed out before; such a stream is not asked again.
     """
 
     attempts: int = 1
     elapsed_s: float = 0.0
+    partial: str = ""
 
 
 class ConnectionFailed(GeminiError):
@@ -131,11 +134,7 @@ class ResponseTooLarge(GeminiError):
 
 
 class StreamInterrupted(GeminiError):
-    """A stream broke off after parts of it had been handed out, so it was not asked again.
-
-    Attributes:
-        partial: The text that had arrived.
-    """
+    """A stream broke off after parts of it had been handed out, so it was not asked again. `partial` is its text."""
 
     retryable = True
 
@@ -233,11 +232,21 @@ class ResponseBlocked(RunError):
         reason: The finish or block reason, for example `SAFETY`.
         where: `"prompt"` or `"answer"`.
         partial: Text that arrived before the block.
+        ratings: The safety ratings as the service gave them, if it did:
+            `{"category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH", "blocked": true}`.
     """
 
-    def __init__(self, reason: str, where: str, message: str = "", partial: str = "") -> None:
-        super().__init__(reason, where, message, partial)
+    def __init__(
+        self,
+        reason: str,
+        where: str,
+        message: str = "",
+        partial: str = "",
+        ratings: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        super().__init__(reason, where, message, partial, ratings)
         self.reason, self.where, self.message, self.partial = reason, where, message, partial
+        self.ratings = list(ratings)
 
     def __str__(self) -> str:
         said = f" ({self.message})" if self.message else ""
@@ -325,14 +334,38 @@ class LimitExceeded(RunError):
 
 
 class LoopDetected(RunError):
-    """The model kept asking for the same call and got the same result."""
+    """The model went round in circles, also after it was told so, and `Limits(on_limit="raise")` was set.
 
-    def __init__(self, tool: str, times: int) -> None:
-        super().__init__(tool, times)
-        self.tool, self.times = tool, times
+    Attributes:
+        pattern: `"call"`: the same calls with the same results; `"cycle"`: a few of them in turn; `"error"`: nothing
+            but errors.
+        tools: The functions of one round.
+        times: How often it came.
+    """
+
+    def __init__(self, pattern: str, tools: Sequence[str], times: int) -> None:
+        super().__init__(pattern, tools, times)
+        self.pattern, self.tools, self.times = pattern, tuple(tools), times
 
     def __str__(self) -> str:
-        return f"The model asked for {self.tool!r} with the same arguments and result {self.times} times in a row."
+        names = ", ".join(dict.fromkeys(self.tools))
+        what = "got nothing but errors from" if self.pattern == "error" else "got the same results again and again from"
+        return (
+            f"The model {what} {names}, {self.times} times in a row, and went on after a warning. "
+            "Change what the tools answer, or raise `Limits(repeats=...)`."
+        )
+
+
+class RunFailed(RunError):
+    """Code that runs inside the run raised: a middleware, a toolset that opens, a validator. It is the `__cause__`."""
+
+    def __init__(self, error_type: str, text: str) -> None:
+        super().__init__(error_type, text)
+        self.error_type, self.text = error_type, text
+
+    def __str__(self) -> str:
+        said = f": {self.text}" if self.text else ""
+        return f"Code inside the run (a middleware, a toolset, a validator) raised {self.error_type}{said}"
 
 
 class ToolFailed(RunError):

@@ -9,6 +9,7 @@ from agentkit.usage import Usage
 
 __all__ = [
     "Event",
+    "LoopFound",
     "Paused",
     "Retrying",
     "RunFinished",
@@ -136,6 +137,24 @@ class Retrying(_Tagged):
 
 
 @frozen
+class LoopFound(_Tagged):
+    """The model goes round in circles. The first time it is told so; the second time its next turn is the last.
+
+    Attributes:
+        pattern: `"call"`, `"cycle"` or `"error"`: what came again and again.
+        tools: The functions of one round.
+        times: How often it came.
+        stopped: Whether it is the second time.
+    """
+
+    type = "loop_found"
+    pattern: str
+    tools: tuple[str, ...]
+    times: int
+    stopped: bool
+
+
+@frozen
 class Paused(_Tagged):
     """The run waits for people."""
 
@@ -145,7 +164,7 @@ class Paused(_Tagged):
 
 @frozen
 class RunFinished(_Tagged):
-    """The run has its answer. `stop` is `"answer"`, `"limit"` or `"truncated"`."""
+    """The run has its answer. `stop` is `"answer"`, `"limit"`, `"loop"` or `"truncated"`."""
 
     type = "run_finished"
     run_id: str
@@ -163,6 +182,7 @@ Event = (
     | ToolProgress
     | ToolFinished
     | Retrying
+    | LoopFound
     | Paused
     | RunFinished
 )

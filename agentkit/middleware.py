@@ -36,6 +36,13 @@ class Middleware:
     the wire, a call and the JSON object that answers it.
     """
 
+    def consent(self, context: RunContext[Any], call: ToolCall) -> str | None:
+        """Return why a person must allow this call before it runs; None if nobody has to be asked.
+
+        Asked before anything runs, in every answer; with a reason, the run pauses. One that raises means yes.
+        """
+        return None
+
     async def around_run(self, context: RunContext[Any], proceed: Callable[[], Awaitable[T]]) -> T:
         """Wrap a run from its start, or from a resume, to its answer or pause."""
         return await proceed()

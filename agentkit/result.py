@@ -1,6 +1,6 @@
 """What a run gives back: an answer, or a pause."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -56,8 +56,11 @@ class RunResult(Generic[Out]):
         return self.state.waiting
 
     @property
-    def stop(self) -> Literal["answer", "limit", "truncated", "paused"]:
-        """Why the run ended: an answer, the best answer at a limit, an answer cut by the output limit, or a pause."""
+    def stop(self) -> Literal["answer", "limit", "loop", "truncated", "paused"]:
+        """Why the run ended: an answer, the best answer at a limit, an answer cut by the output limit, or a pause.
+
+        "loop" is the best answer of a model that went round in circles.
+        """
         return self.state.stop or "paused"
 
     @property
@@ -99,6 +102,11 @@ class RunResult(Generic[Out]):
     def images(self) -> list[Image]:
         """The images that came in this run's answers."""
         return list(read_images(self._parts()))
+
+    @property
+    def whole_results(self) -> Mapping[str, Any]:
+        """By call key, what tools returned where the model got only head and tail."""
+        return self.state.whole_results
 
     @property
     def tool_failures(self) -> list[ToolFailure]:

@@ -3,10 +3,12 @@
 import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from types import MappingProxyType
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from anyio.lowlevel import current_token
 
+from agentkit._nesting import Nesting
 from agentkit.approval import Decision
 from agentkit.builtin import BuiltinTool
 from agentkit.client import GeminiClient
@@ -16,7 +18,8 @@ from agentkit.events import Event
 from agentkit.middleware import Middleware
 from agentkit.models import facts
 from agentkit.output import FINAL_ANSWER, OutputSpec
-from agentkit.state import PendingCall, RunState
+from agentkit.sources import untrusted_sources
+from agentkit.state import PendingCall, RunState, meant_name
 from agentkit.tool import ErrorMode
 from agentkit.toolset import Toolbox
 from agentkit.usage import Limits
@@ -24,6 +27,25 @@ from agentkit.wire import Content, GenerateContentRequest, Part, Tool, ToolConfi
 
 Deps = TypeVar("Deps")
 Out = TypeVar("Out")
+
+
+class _Copies(Sequence[Content]):
+    """A conversation for code of the user's, which may change what it gets: each content is copied when asked for."""
+
+    def __init__(self, contents: Sequence[Content]) -> None:
+        self._contents = contents
+
+    def __len__(self) -> int:
+        return len(self._contents)
+
+    @overload
+    def __getitem__(self, index: int) -> Content: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Content]: ...
+    def __getitem__(self, index: int | slice) -> Content | Sequence[Content]:
+        if isinstance(index, slice):
+            return _Copies(self._contents[index])
+        return Content.parse(self._contents[index].raw)
 
 
 @dataclass(kw_only=True)
@@ -36,6 +58,7 @@ class Run(Generic[Deps, Out]):
         emit: Where events go; with a streamed run, it waits for the reader.
         streamed: Whether answers are asked for as streams.
         deadline: When the run's time is over, on the event loop's clock; infinite for no limit.
+        nesting: What inner runs get from this one, and report to it.
     """
 
     state: RunState
@@ -55,6 +78,7 @@ class Run(Generic[Deps, Out]):
     streamed: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
     deadline: float = float("inf")
+    nesting: Nesting = field(default_factory=Nesting)
 
     @property
     def output_mode(self) -> Literal["text", "native", "function"]:
@@ -103,14 +127,21 @@ class Run(Generic[Deps, Out]):
         return RunContext(
             deps=self.deps,
             run_id=self.state.run_id,
-            tool=call.name if call else "",
+            tool=meant_name(call.name) if call else "",
             call_key=call.key if call else "",
             usage=self.state.usage,
             deadline=None if self.deadline == float("inf") else self.deadline,
-            contents=self.state.contents.copy(),
+            contents=_Copies(self.state.contents.copy()),
+            whole_results=MappingProxyType(self.state.whole_results),
             token=current_token(),
             emit=self.emit,
+            find_untrusted=self.find_untrusted,
         )
+
+    def find_untrusted(self) -> tuple[str, ...]:
+        """Return whose words this run has read that strangers write; those of the runs around it count, too."""
+        own = untrusted_sources(self.state, self.toolbox, self.builtins)
+        return tuple(dict.fromkeys((*self.nesting.untrusted_around(), *own)))
 
 
 def check_combination(run: Run[Any, Any], has_functions: bool) -> None:

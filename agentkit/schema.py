@@ -23,7 +23,7 @@ from agentkit._arguments import (
     detached,
     problems,
     read_mended,
-    refuse_bool_as_number,
+    refuse_other_numbers,
     try_parse,
     without_surrogates,
 )
@@ -40,6 +40,7 @@ from agentkit._describe import (
     type_name,
 )
 from agentkit._docstrings import Docstring, read_docstring
+from agentkit._log import get_logger
 from agentkit._openapi import to_openapi
 from agentkit._signature import (
     Kind,
@@ -56,6 +57,7 @@ __all__ = ["ArgumentsInvalid", "Signature", "TypeReader", "describe_type", "prob
 
 T = TypeVar("T")
 
+log = get_logger("schema")
 _CONFIG: "pydantic.ConfigDict" = {**CONFIG, "extra": "forbid", "protected_namespaces": ()}
 
 
@@ -81,12 +83,15 @@ class Signature:
     _optional: frozenset[str] = field(repr=False)
     _reader: "type[pydantic.BaseModel]" = field(repr=False)
 
-    def bind(self, args: Mapping[str, Any] | str | None, context: object) -> tuple[list[Any], dict[str, Any]]:
+    def bind(
+        self, args: Mapping[str, Any] | str | None, context: object, *, drop_unknown: bool = False
+    ) -> tuple[list[Any], dict[str, Any]]:
         """Return the positional and the named arguments for a call, checked, converted and sharing nothing with `args`.
 
         Args:
             args: What the model sent: an object, the JSON text of one, or None for no arguments.
             context: Given to every parameter of the context type.
+            drop_unknown: Leave out, and log, what the callable does not know, instead of refusing it.
 
         Raises:
             ArgumentsInvalid: They do not fit. The text tells the model what to send.
@@ -96,6 +101,9 @@ class Signature:
         names = [parameter.name for parameter in declared if parameter.kind is not Kind.VAR_KEYWORD]
         if REST in (_alias(parameter) for parameter in declared):
             data = self._split(data, names)
+        elif drop_unknown and (unknown := data.keys() - set(names)):
+            log.warning("arguments.dropped", tool=self.name, names=sorted(unknown)[:20])
+            data = {name: value for name, value in data.items() if name not in unknown}
         try:
             read = read_mended(data, self._optional, self._reader.model_validate_json)
         except ValidationError as error:
@@ -107,7 +115,7 @@ class Signature:
                 values[parameter.name] = context
             elif _field(number) in read.model_fields_set or not parameter.may_be_absent:
                 values[parameter.name] = getattr(read, _field(number))
-                refuse_bool_as_number(data.get(_alias(parameter)), values[parameter.name], parameter.name)
+                refuse_other_numbers(data.get(_alias(parameter)), values[parameter.name], parameter.name)
         return _arranged(self._taken, values)
 
     def _split(self, data: dict[str, Any], names: list[str]) -> dict[str, Any]:
@@ -178,7 +186,7 @@ class TypeReader(Generic[T]):
             value = self._adapter.validate_json(without_surrogates(text))
         except ValidationError as error:
             raise ArgumentsInvalid(problems(error, data)) from error
-        refuse_bool_as_number(data, value)
+        refuse_other_numbers(data, value)
         return cast(T, value)
 
 

@@ -9,7 +9,9 @@ from typing import Any, Literal, Self, cast, get_args
 
 from agentkit.approval import ApprovalRequest
 from agentkit.errors import OutputInvalid, StateInvalid
+from agentkit.history import mended, open_calls
 from agentkit.usage import Usage
+from agentkit.verdict import CUT_ENDS, end_of
 from agentkit.wire import (
     Candidate,
     Content,
@@ -20,12 +22,12 @@ from agentkit.wire import (
     Part,
 )
 
-__all__ = ["PendingCall", "RunState", "ToolFailure"]
+__all__ = ["PendingCall", "RunState", "ToolFailure", "meant_name"]
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 MAX_REPAIRS = 2
 
-Stop = Literal["answer", "limit", "truncated"]
+Stop = Literal["answer", "limit", "truncated", "loop"]
 Kind = type | tuple[type, ...]
 
 
@@ -39,6 +41,7 @@ class PendingCall:
         response: What it will be told; None while the call is open.
         waiting: Whether a person must decide first.
         refused: Why it must not run, although it was asked for; empty if it may.
+        reason: Why a person is asked, where the policy says so.
     """
 
     key: str
@@ -46,6 +49,7 @@ class PendingCall:
     response: FunctionResponse | None = None
     waiting: bool = False
     refused: str = ""
+    reason: str = ""
 
     @property
     def name(self) -> str:
@@ -55,7 +59,16 @@ class PendingCall:
     @property
     def request(self) -> ApprovalRequest:
         """The call as a question to a person."""
-        return ApprovalRequest(key=self.key, tool=self.name, args=self.call.args or {})
+        args: dict[str, Any] = self.call.to_wire().get("args") or {}  # a copy: who shows it may change it
+        return ApprovalRequest(key=self.key, tool=meant_name(self.name), args=args, reason=self.reason)
+
+
+def meant_name(name: str) -> str:
+    """Return the name of the function that the model means, which decides what a person is asked about.
+
+    Models write `default_api.name` at times, the form in which Gemini shows them the functions.
+    """
+    return name.strip().removeprefix("default_api.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +108,10 @@ class RunState:
         failures: Tools that raised.
         grounding: For each answer that carried sources: its candidate, without logprobs.
         model_version: The model that answered, as the service names it.
+        loops: How often the model went round in circles.
+        loop_start: Where in `contents` to begin to look for the next circle.
+        whole_results: By call key, what tools returned where the model got only head and tail.
+        placeholders: Whether calls without a thought signature are sent with the documented placeholder.
     """
 
     run_id: str
@@ -112,13 +129,19 @@ class RunState:
     failures: list[ToolFailure] = field(default_factory=list[ToolFailure])
     grounding: list[Candidate] = field(default_factory=list[Candidate])
     model_version: str = ""
+    loops: int = 0
+    loop_start: int = 0
+    whole_results: dict[str, Any] = field(default_factory=dict[str, Any])
+    placeholders: bool = False
 
     @classmethod
     def begin(cls, model: str, prompt: Content, history: Sequence[Content] = ()) -> Self:
-        """Return the state of a run that has asked nothing yet."""
-        contents = history.copy() if isinstance(history, History) else History(history)
-        start = len(contents)
-        contents.append(prompt)
+        """Return the state of a run that has asked nothing yet. A history that the service would refuse is mended.
+
+        Raises:
+            ConfigurationError: `history` is beyond mending; the message names the content by its index.
+        """
+        contents, start = mended(history, prompt)
         return cls(run_id=uuid.uuid4().hex, model=model, contents=contents, start=start)
 
     @property
@@ -140,17 +163,22 @@ class RunState:
         turn = self.usage.turns
         self.usage += Usage(turns=1)
         self.model_version = response.model_version or self.model_version
-        self.cut = candidate.finish_reason == "MAX_TOKENS"
-        self.cut_calls += bool(refused) and candidate.finish_reason != "UNEXPECTED_TOOL_CALL"
+        self.cut = end_of(candidate) in CUT_ENDS
+        self.cut_calls += bool(refused) and end_of(candidate) != "UNEXPECTED_TOOL_CALL"
         self.pending = [
             PendingCall(key=f"{self.run_id}:{turn}:{index}", call=call, refused=refused)
-            for index, call in enumerate(_open_calls(content))
+            for index, call in enumerate(open_calls(content))
         ]
         if candidate.grounding_metadata or candidate.url_context_metadata or candidate.citation_metadata:
             self.grounding.append(candidate.replace(logprobs_result=None))
 
-    def close_calls(self) -> None:
-        """Append the one user content that answers every call, in the order asked."""
+    def close_calls(self, note: str = "") -> None:
+        """Append the one user content that answers every call, in the order asked.
+
+        `note` is told to the model in the last response: the content must hold nothing but responses.
+        """
+        if note and (last := self.pending[-1].response) is not None:
+            self.pending[-1].response = last.replace(response={**last.response, "note": note})
         parts = [Part(function_response=call.response) for call in self.pending if call.response is not None]
         if len(parts) != len(self.pending):
             raise ValueError("close_calls() needs a response for every pending call")
@@ -160,7 +188,8 @@ class RunState:
 
     def end(self) -> None:
         """Note why the run ended, now that it has its answer."""
-        self.stop = "truncated" if self.cut else "limit" if self.closing else "answer"
+        at_limit: Stop = "loop" if self.loops > 1 else "limit"
+        self.stop = "truncated" if self.cut else at_limit if self.closing else "answer"
 
     def repair(self, error: OutputInvalid) -> None:
         """Ask for the answer again, telling what is wrong with it.
@@ -186,6 +215,7 @@ class RunState:
             pending=[replace(call) for call in self.pending],
             failures=list(self.failures),
             grounding=list(self.grounding),
+            whole_results=dict(self.whole_results),
         )
 
     def dump_json(self) -> bytes:
@@ -206,6 +236,10 @@ class RunState:
             "failures": [asdict(failure) for failure in self.failures],
             "grounding": [candidate.to_wire() for candidate in self.grounding],
             "model_version": self.model_version,
+            "loops": self.loops,
+            "loop_start": self.loop_start,
+            "whole_results": self.whole_results,
+            "placeholders": self.placeholders,
         }
         return json.dumps(head).encode()[:-1] + b', "contents": ' + self.contents.encode() + b"}"
 
@@ -217,13 +251,9 @@ class RunState:
             StateInvalid: The data is damaged, of another program, or of a newer version.
         """
         try:
-            raw = json.loads(data)
-            version = cast("dict[str, object]", raw).get("version") if isinstance(raw, dict) else None
-            if isinstance(version, int) and version > STATE_VERSION:
-                raise StateInvalid(
-                    f"The saved run has version {version}; this agentkit reads up to {STATE_VERSION}. Update agentkit."
-                )
-            stored = _checked(cast(object, raw), _STORED)
+            raw: object = json.loads(data)
+            _refuse_newer(raw)
+            stored = _checked(_of_this_version(raw), _STORED)
             if not 0 <= stored["start"] < len(stored["contents"]):
                 raise ValueError("its own contents are missing")
             if stored["version"] != STATE_VERSION or stored["stop"] not in (None, *get_args(Stop)):
@@ -243,16 +273,19 @@ class RunState:
             ) from error
 
 
-_PLAIN = ("run_id", "model", "start", "stop", "final", "closing", "repairs", "cut", "cut_calls", "model_version")
+_PLAIN = (
+    *("run_id", "model", "start", "stop", "final", "closing", "repairs", "cut", "cut_calls", "model_version"),
+    *("loops", "loop_start", "whole_results", "placeholders"),
+)
 
 
 # The stored form. Checked strictly, so that a damaged file is refused and never loaded in part.
 _STORED: Mapping[str, Kind] = {
-    **dict.fromkeys(("version", "start", "repairs", "cut_calls"), int),
+    **dict.fromkeys(("version", "start", "repairs", "cut_calls", "loops", "loop_start"), int),
     **dict.fromkeys(("run_id", "model", "model_version"), str),
-    **dict.fromkeys(("closing", "cut"), bool),
+    **dict.fromkeys(("closing", "cut", "placeholders"), bool),
     **dict.fromkeys(("pending", "failures", "grounding", "contents"), list),
-    "usage": dict,
+    **dict.fromkeys(("usage", "whole_results"), dict),
     "stop": (str, NoneType),
     "final": (dict, NoneType),
 }
@@ -262,8 +295,33 @@ _STORED_CALL: Mapping[str, Kind] = {
     "response": (dict, NoneType),
     "waiting": bool,
     "refused": str,
+    "reason": str,
 }
+_ADDED_IN_2: Mapping[str, object] = {"loops": 0, "loop_start": 0, "whole_results": {}, "placeholders": False}
 _STORED_FAILURE: Mapping[str, Kind] = dict.fromkeys(("key", "tool", "error_type", "text"), str)
+
+
+def _refuse_newer(raw: object) -> None:
+    version = cast("dict[str, object]", raw).get("version") if isinstance(raw, dict) else None
+    if isinstance(version, int) and version > STATE_VERSION:
+        raise StateInvalid(
+            f"The saved run has version {version}; this agentkit reads up to {STATE_VERSION}. Update agentkit."
+        )
+
+
+def _of_this_version(raw: object) -> object:
+    """Return what an older version stored as this one would have stored it."""
+    if not isinstance(raw, dict):
+        return raw
+    stored = cast("dict[str, Any]", raw)
+    if stored.get("version") != 1 or not isinstance(stored.get("pending"), list):
+        return stored
+    pending = [_with_reason(call) for call in cast("list[object]", stored["pending"])]
+    return {**_ADDED_IN_2, **stored, "version": STATE_VERSION, "pending": pending}
+
+
+def _with_reason(call: object) -> object:
+    return {"reason": "", **cast("dict[str, Any]", call)} if isinstance(call, dict) else call
 
 
 def _checked(stored: object, kinds: Mapping[str, Kind]) -> dict[str, Any]:
@@ -280,22 +338,6 @@ def _checked(stored: object, kinds: Mapping[str, Kind]) -> dict[str, Any]:
     return found
 
 
-def _open_calls(content: Content) -> list[FunctionCall]:
-    """Return the calls that we must answer: tools that the service runs (MCP) come with their response."""
-    answered = [part.function_response for part in content.parts or [] if part.function_response is not None]
-    ids = {response.id for response in answered if response.id is not None}
-    names = [response.name for response in answered if response.id is None]
-    calls: list[FunctionCall] = []
-    for call in content.function_calls:
-        if call.id is not None and call.id in ids:
-            continue
-        if call.name in names:
-            names.remove(call.name)
-            continue
-        calls.append(call)
-    return calls
-
-
 def _dump_call(call: PendingCall) -> dict[str, Any]:
     return {
         "key": call.key,
@@ -303,6 +345,7 @@ def _dump_call(call: PendingCall) -> dict[str, Any]:
         "response": call.response.to_wire() if call.response else None,
         "waiting": call.waiting,
         "refused": call.refused,
+        "reason": call.reason,
     }
 
 

@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from agentkit._tasks import task_group
-from agentkit.errors import ConfigurationError
+from agentkit.errors import ConfigurationError, RunFailed
 from agentkit.events import Event, RunFinished, TextDelta, ThoughtDelta
 from agentkit.result import RunResult
+from agentkit.state import RunState
 
 __all__ = ["RunStream", "open_stream"]
 
@@ -33,12 +35,15 @@ class _Channel:
 
     async def send(self, event: Event) -> None:
         """Give an event to the reader, and wait until it has it; pieces of text are waited for only in bulk."""
+        if self.is_ended:  # a tool that was left behind in its thread still tells how far it is: nobody hears it
+            await checkpoint()
+            return
         self._events.append(event)
         self._sent = number = self._sent + 1
         self._news.set()
         if isinstance(event, _TEXT) and len(self._events) < AHEAD:
             return
-        while self._taken < number:
+        while self._taken < number and not self.is_ended:
             if self._progress.is_set():
                 self._progress = anyio.Event()
             await self._progress.wait()
@@ -57,18 +62,20 @@ class _Channel:
         return event
 
     def end(self) -> None:
-        """Say that no event will follow."""
+        """Say that no event will follow, and let go who still waits to give one."""
         self.is_ended = True
         self._news.set()
+        self._progress.set()
 
 
 class RunStream(Generic[Out]):
     """The events of one run, in order, and its result. A slow reader slows the network, not the memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, state: RunState) -> None:
+        self._state = state
         self._events = _Channel()
         self._result: RunResult[Out] | None = None
-        self._error: Exception | None = None
+        self._error: Exception | KeyboardInterrupt | SystemExit | None = None
         self._ended = anyio.Event()
         self._is_open = True
 
@@ -87,10 +94,17 @@ class RunStream(Generic[Out]):
         if event is None:
             if self._error is not None:
                 raise self._error from None
+            if self._result is None:
+                await checkpoint()  # the run was cancelled, and so is its reader
             raise StopAsyncIteration
         if isinstance(event, RunFinished):  # the last one: whoever leaves now has seen all, and finds the result
             await self._ended.wait()
         return event
+
+    @property
+    def state(self) -> RunState:
+        """The run so far, as a copy; also after the block was left early or cancelled. `agent.resume` goes on."""
+        return self._state.copy()
 
     @property
     def finished(self) -> RunResult[Out] | None:
@@ -116,8 +130,12 @@ class RunStream(Generic[Out]):
         """Drive the run and keep its outcome for whoever reads."""
         try:
             self._result = await start(self._events.send)
-        except Exception as error:  # handed to the reader, who asked for it
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # handed to the reader, who asked for it
             self._error = error
+        except anyio.get_cancelled_exc_class():
+            await checkpoint()  # raises once more if it is the run that was cancelled, as it nearly always is
+            self._error = RunFailed("CancelledError", "something that the run awaited was cancelled, not the run")
+            self._error.state = self._state
         finally:
             self._ended.set()
             self._events.end()
@@ -125,16 +143,19 @@ class RunStream(Generic[Out]):
     def close(self) -> None:
         """Give nothing out any more: the block is left."""
         self._is_open = False
+        self._events.end()
 
 
 @asynccontextmanager
-async def open_stream(start: Callable[[Emit], Awaitable[RunResult[Out]]]) -> AsyncGenerator[RunStream[Out], None]:
-    """Run `start` beside the block. Leaving the block early cancels the run; its history stays valid."""
-    stream: RunStream[Out] = RunStream()
+async def open_stream(
+    state: RunState, start: Callable[[Emit], Awaitable[RunResult[Out]]]
+) -> AsyncGenerator[RunStream[Out], None]:
+    """Run `start`, which works on `state`, beside the block. Leaving the block early cancels it; nothing is lost."""
+    stream: RunStream[Out] = RunStream(state)
     async with task_group() as group:
         group.start_soon(stream.run, start)
         try:
             yield stream
         finally:
+            group.cancel_scope.cancel()  # before the stream ends, which would let the run go a step further
             stream.close()
-            group.cancel_scope.cancel()

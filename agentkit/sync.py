@@ -11,6 +11,7 @@ import anyio.lowlevel
 from agentkit.errors import ConfigurationError
 from agentkit.events import Event
 from agentkit.result import RunResult
+from agentkit.state import RunState
 from agentkit.stream import RunStream
 
 __all__ = ["SyncRunStream", "open_stream_sync", "run_sync"]
@@ -45,6 +46,14 @@ class SyncRunStream(Generic[Out]):
             return self._portal.call(self._stream.__anext__)
         except StopAsyncIteration:
             raise StopIteration from None
+
+    @property
+    def state(self) -> RunState:
+        """The run so far, as a copy; also after the block was left early. `agent.resume_sync` goes on."""
+        try:
+            return self._portal.call(lambda: self._stream.state)
+        except RuntimeError:  # the block is left: nothing changes it any more
+            return self._stream.state
 
     @property
     def finished(self) -> RunResult[Out] | None:

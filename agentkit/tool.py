@@ -10,6 +10,7 @@ from types import MethodType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, cast, overload
 
 from agentkit._threads import run_in_thread
+from agentkit.clip import MAX_RESULT_BYTES
 from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError, ToolDefinitionError
 from agentkit.schema import ArgumentsInvalid, Signature, read_signature, to_openapi
@@ -22,7 +23,8 @@ R = TypeVar("R")
 
 Effects = Literal["read", "idempotent", "write"]
 ErrorMode = Literal["hide", "show", "raise"]
-Consent = bool | Callable[[RunContext[Any], dict[str, Any]], bool]
+Consent = bool | Callable[[RunContext[Any], dict[str, Any]], bool | str]
+Lock = str | Callable[[dict[str, Any]], object]
 
 # What the service takes (protocol sheet 3.2); functions of ours keep to the portable form, without dots and dashes.
 _SERVICE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,63}")
@@ -34,8 +36,12 @@ class ToolOptions(TypedDict, total=False):
     timeout_s: float | None
     effects: Effects | None
     parallel: bool
+    lock: Lock | None
     needs_approval: Consent
     errors: ErrorMode | None
+    untrusted: bool
+    unknown_args: Literal["refuse", "drop"]
+    max_result_bytes: int | None
 
 
 class Invoke(Protocol):
@@ -59,9 +65,17 @@ class Tool(Generic[P, R]):
         effects: `"read"`, `"idempotent"`, `"write"`; None counts as a write where it matters. A declared `"write"`
             runs alone: what was asked before it ends first, what was asked after it waits.
         parallel: False makes the tool run alone, too.
-        needs_approval: Whether a person must allow a call; or a function of the context and the arguments that tells.
+        lock: What a call needs for itself: of the calls of one answer, those with an equal lock run one after the
+            other, whatever their tools. A text, or a function of the arguments: `lock=lambda args: args["account"]`.
+        needs_approval: Whether a person must allow a call; or a function of the context and the arguments that tells,
+            with True or with the reason.
         errors: What the model is told when the tool raises: `"hide"` the type, `"show"` the text too, `"raise"` ends
             the run with `ToolFailed`; None takes the agent's setting.
+        untrusted: Whether results hold what strangers wrote: web pages, mails. See `Taint`.
+        unknown_args: What happens to arguments that the function does not have: `"refuse"` the call and tell the
+            model, or `"drop"` them.
+        max_result_bytes: The longest result that the model gets whole; of a longer one it gets head and tail, and the
+            run keeps the whole (`RunResult.whole_results`). None for no limit.
     """
 
     name: str
@@ -72,8 +86,12 @@ class Tool(Generic[P, R]):
     timeout_s: float | None = None
     effects: Effects | None = None
     parallel: bool = True
+    lock: Lock | None = None
     needs_approval: Consent = False
     errors: ErrorMode | None = None
+    untrusted: bool = False
+    unknown_args: Literal["refuse", "drop"] = "refuse"
+    max_result_bytes: int | None = MAX_RESULT_BYTES
     signature: Signature | None = field(default=None, repr=False)
     wraps_method: bool = field(default=False, repr=False)
 
@@ -88,6 +106,18 @@ class Tool(Generic[P, R]):
         if self.errors not in (None, "hide", "show", "raise"):
             raise ToolDefinitionError(
                 self.name, f"errors={self.errors!r} is unknown.", 'Use "hide", "show" or "raise".'
+            )
+        if self.unknown_args not in ("refuse", "drop"):
+            raise ToolDefinitionError(
+                self.name, f"unknown_args={self.unknown_args!r} is unknown.", 'Use "refuse" or "drop".'
+            )
+        if self.lock is not None and not isinstance(self.lock, str) and not callable(self.lock):  # pyright: ignore[reportUnnecessaryComparison]  # callers without types
+            raise ToolDefinitionError(
+                self.name, f"lock={self.lock!r} is no lock.", "Give a text, or a function of the arguments."
+            )
+        if self.max_result_bytes is not None and not _is_size(self.max_result_bytes):
+            raise ToolDefinitionError(
+                self.name, f"max_result_bytes={self.max_result_bytes!r} is no size.", "Give 1024 or more, or None."
             )
         if not isinstance(self.needs_approval, bool) and (  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
             not callable(self.needs_approval) or inspect.iscoroutinefunction(self.needs_approval)
@@ -131,7 +161,7 @@ class Tool(Generic[P, R]):
             dataclasses.replace(
                 self,
                 function=function,
-                invoke=_invoke_function(function, signature),
+                invoke=_invoke_function(function, signature, drop_unknown=self.unknown_args == "drop"),
                 wraps_method=False,
             ),
         )
@@ -160,7 +190,7 @@ class Tool(Generic[P, R]):
             description=signature.description,
             parameters=signature.parameters,
             function=function,
-            invoke=_invoke_function(function, signature),
+            invoke=_invoke_function(function, signature, drop_unknown=options.get("unknown_args") == "drop"),
             signature=signature,
             wraps_method=is_method,
             **options,
@@ -251,6 +281,10 @@ def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
 
 
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1024
+
+
 def _is_method_in_class_body(function: object) -> bool:
     """Tell whether a class body is decorating one of its methods: `self` is not there yet."""
     if not inspect.isfunction(function):
@@ -260,9 +294,9 @@ def _is_method_in_class_body(function: object) -> bool:
     return bool(outer) and not outer.endswith("<locals>") and first in ("self", "cls")
 
 
-def _invoke_function(function: Callable[..., object], signature: Signature) -> Invoke:
+def _invoke_function(function: Callable[..., object], signature: Signature, *, drop_unknown: bool) -> Invoke:
     async def invoke(args: Mapping[str, Any], context: RunContext[Any], /) -> object:
-        positional, named = signature.bind(args, context)
+        positional, named = signature.bind(args, context, drop_unknown=drop_unknown)
         return await _call(functools.partial(function, *positional, **named), signature.is_async)
 
     return invoke

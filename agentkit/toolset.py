@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from agentkit.errors import ConfigurationError
+from agentkit.state import meant_name
 from agentkit.tool import Tool, as_tool
 from agentkit.wire import FunctionDeclaration
 
@@ -81,11 +82,8 @@ class Toolbox:
         return [tool.declare(dialect) for tool in self._by_name.values()]
 
     def find(self, name: str) -> AnyTool | None:
-        """Return the tool that the model means, or None.
-
-        Models write `default_api.name` at times, the form in which Gemini shows them the functions.
-        """
-        return self._by_name.get(name) or self._by_name.get(name.strip().removeprefix("default_api."))
+        """Return the tool that the model means, or None."""
+        return self._by_name.get(name) or self._by_name.get(meant_name(name))
 
     def explain_unknown(self, name: str) -> str:
         """Return the sentence that tells the model which names exist."""

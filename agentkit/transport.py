@@ -20,25 +20,28 @@ class Watched:
 ```
 """
 
+import errno
 import functools
 import math
 import os
+import socket
 import ssl
 import sys
 import urllib.request
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, fields
-from socket import EAI_NONAME, gaierror
+from http import HTTPStatus
 from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import anyio
 import httpx
 
-from agentkit._endpoint import is_loopback
+from agentkit._endpoint import SecretText, is_loopback
 from agentkit._frozen import frozen
-from agentkit._log import get_logger
+from agentkit._log import forget_frames, get_logger
 from agentkit._unpack import DamagedBody, unpacker
 from agentkit.errors import ConfigurationError, ConnectionFailed, DeadlineExceeded, GeminiError, ProtocolError
 
@@ -48,6 +51,8 @@ _CLOSE_S = 1.0
 _CONNECTIONS = 256
 _IDLE_S = 30.0
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)  # the last two slip past httpx at times
+_NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}  # the latter is not on Windows
+_LARGE_BODY = 1024 * 1024
 _DROPPED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 log = get_logger("transport")
@@ -65,7 +70,7 @@ class HttpRequest:
 
 @frozen
 class HttpResponse:
-    """One answer, its body still on the way.
+    """One answer, its body still on the way. Its repr shows no headers: a gateway may repeat the key there.
 
     Attributes:
         status: The HTTP status.
@@ -74,7 +79,7 @@ class HttpResponse:
     """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     chunks: Callable[[], AsyncGenerator[bytes, None]]
 
 
@@ -133,20 +138,23 @@ class HttpxTransport:
         """Send `request`; see `Transport.send`."""
         route = self._route(request.url)
         patience = _Patience(self._timeouts, route.peer)
-        response = await self._ask(route, request, patience)
-        body = cast(httpx.AsyncByteStream, response.stream)
-        raw = cast(AsyncGenerator[bytes, None], aiter(body))
-        headers = dict(response.headers)
+        async with route.lanes.take(patience, self._timeouts.first_byte_s) as lane:
+            response = await self._ask(lane, route, request, patience)
+            body = cast(httpx.AsyncByteStream, response.stream)
+            raw = cast(AsyncGenerator[bytes, None], aiter(body))
+            headers = dict(response.headers)
 
-        def chunks() -> AsyncGenerator[bytes, None]:
-            received = _received(raw, route, patience, self._timeouts.between_chunks_s)
-            return _decoded(received, headers.get("content-encoding", ""), route.peer)
+            def chunks() -> AsyncGenerator[bytes, None]:
+                received = _received(raw, route, patience, self._timeouts.between_chunks_s)
+                return _decoded(received, headers.get("content-encoding", ""), route.peer)
 
-        try:
-            yield HttpResponse(status=response.status_code, headers=headers, chunks=chunks)
-        finally:
-            with anyio.move_on_after(_CLOSE_S, shield=True):
-                await _close(body, raw)
+            try:
+                if route.proxy and response.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                    raise route.refusal("407 Proxy Authentication Required")
+                yield HttpResponse(status=response.status_code, headers=headers, chunks=chunks)
+            finally:
+                with anyio.move_on_after(_CLOSE_S, shield=True):
+                    await _close(body, raw)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -154,13 +162,15 @@ class HttpxTransport:
         self._routes.clear()
         with anyio.move_on_after(_CLOSE_S, shield=True):
             for route in routes:
-                await route.pool.aclose()
+                await route.lanes.aclose()
 
-    async def _ask(self, route: "_Route", request: HttpRequest, patience: "_Patience") -> httpx.Response:
+    async def _ask(
+        self, lane: httpx.AsyncHTTPTransport, route: "_Route", request: HttpRequest, patience: "_Patience"
+    ) -> httpx.Response:
         """Send and wait for the headers.
 
-        A kept connection may have been closed by the other side just now; then the request goes out once more. Every
-        such round takes a dead connection out of the pool, and a new one is tried only once, so the rounds end.
+        A kept connection may have been closed by the other side just now; then the request goes out once more, over a
+        new connection, which is tried only once.
         """
         outer = sys.exception()
         while True:
@@ -181,12 +191,15 @@ class HttpxTransport:
             outgoing.stream = _Body(request.body)
             try:
                 with patience.wait(self._timeouts.first_byte_s, "the first byte of the answer"):
-                    return await route.pool.handle_async_request(outgoing)
+                    return await lane.handle_async_request(outgoing)
             except _FAILURES as error:
                 if is_new or not isinstance(error, _DROPPED):
                     cause = _root_cause(error, outer)
-                    raise route.failure(error, cause, self._timeouts.connect_s) from error
+                    raise route.failure(error, cause, self._timeouts.connect_s, len(request.body)) from error
                 log.debug("connection.reopened", peer=route.peer)
+            except BaseException as error:  # cancelled, while the key stands in variables of httpx, say
+                forget_frames(error, outer)
+                raise
 
     def _route(self, url: str) -> "_Route":
         parts = urlsplit(url)
@@ -200,18 +213,18 @@ class HttpxTransport:
 class _Route:
     """The way to one server. `proxy` is shown in messages and holds no password."""
 
-    pool: httpx.AsyncHTTPTransport
+    lanes: "_Lanes"
     peer: str
     proxy: str
 
-    def failure(self, error: Exception, cause: BaseException, connect_s: float = 0.0) -> GeminiError:
+    def failure(
+        self, error: Exception, cause: BaseException, connect_s: float = 0.0, sent_bytes: int = 0
+    ) -> GeminiError:
         """Translate what httpx raised. The class and `retryable` say whether asking again makes sense."""
         via = f" through the proxy {self.proxy}" if self.proxy else ""
         said = " ".join(str(error).split())
         if isinstance(error, httpx.ProxyError):
-            failed = ConnectionFailed(f"The proxy {self.proxy} refused to connect to {self.peer}: {said}.")
-            failed.retryable = False
-            return failed
+            return self.refusal(said)
         if isinstance(error, httpx.ConnectTimeout):
             return ConnectionFailed(f"Could not connect to {self.peer}{via} within {connect_s:g} s. Is it reachable?")
         if isinstance(error, httpx.ConnectError | ssl.SSLError | UnicodeError):
@@ -221,27 +234,85 @@ class _Route:
             broken.retryable = "without sending complete message" in said
             return broken
         reason = said or str(cause) or type(cause).__name__
-        return ConnectionFailed(f"The connection to {self.peer}{via} broke: {reason}.")
+        # A server that refuses a large body unread may reset the connection, and on asyncio its answer is lost then.
+        size = f" The request has {sent_bytes:,} bytes; is that too many?" if sent_bytes > _LARGE_BODY else ""
+        return ConnectionFailed(f"The connection to {self.peer}{via} broke: {reason}.{size}")
+
+    def refusal(self, said: str) -> ConnectionFailed:
+        """Return the error of a proxy that does not want to; asking again does not help."""
+        failed = ConnectionFailed(f"The proxy {self.proxy} refused to connect to {self.peer}: {said}.")
+        failed.retryable = False
+        return failed
+
+
+class _Lanes:
+    """The connections to one server. Each has a pool of httpx's for itself, and serves one request at a time.
+
+    In a common pool each request looks at all connections, and for each idle one again at all: 1,000 runs at once
+    would take minutes.
+    """
+
+    def __init__(self, open_lane: Callable[[], httpx.AsyncHTTPTransport]) -> None:
+        self._open_lane = open_lane
+        self._free = anyio.Semaphore(_CONNECTIONS)
+        self._idle = deque([(math.inf, open_lane())])  # with the time from which on it is too old; the oldest first
+        self._lanes = {lane for _, lane in self._idle}
+
+    @asynccontextmanager
+    async def take(self, patience: "_Patience", limit_s: float) -> AsyncGenerator[httpx.AsyncHTTPTransport, None]:
+        """Lend the lane that was used last, or a new one. Raises DeadlineExceeded if all are taken for too long."""
+        with patience.wait(limit_s, "a free connection"):
+            await self._free.acquire()
+        try:
+            lane = self._idle.pop()[1] if self._idle else self._open_lane()
+            self._lanes.add(lane)
+            try:
+                yield lane
+            finally:
+                self._idle.append((anyio.current_time() + _IDLE_S, lane))
+                await self._close_old()
+        finally:
+            self._free.release()
+
+    async def aclose(self) -> None:
+        """Close all connections, also those that serve a request."""
+        for lane in list(self._lanes):
+            await lane.aclose()
+
+    async def _close_old(self) -> None:
+        with anyio.move_on_after(_CLOSE_S, shield=True):
+            while self._idle and self._idle[0][0] < anyio.current_time():
+                _, lane = self._idle.popleft()
+                self._lanes.discard(lane)
+                await lane.aclose()
 
 
 def _open_route(scheme: str, host: str, port: int | None, trust_env: bool) -> _Route:
     peer = f"{host}:{port or (443 if scheme == 'https' else 80)}"
-    proxy = _proxy_for(scheme, host, peer) if trust_env and not is_loopback(host) else ""
+    proxy = SecretText(_proxy_for(scheme, host, peer) if trust_env and not is_loopback(host) else "")
     # Plain HTTP needs no certificates, and loading them costs 20 ms: this context trusts nobody.
     context = _tls_context(trust_env) if scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    limits = httpx.Limits(
-        max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_IDLE_S
-    )
-    parts = urlsplit(proxy)
-    shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if proxy else ""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=_IDLE_S)
+    shown = _without_password(proxy)
     try:
-        pool = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy or None)
+        lanes = _Lanes(
+            lambda: httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy or None)
+        )
+        return _Route(lanes=lanes, peer=peer, proxy=shown)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
-        raise ConfigurationError(
-            f"The proxy {shown} from the environment cannot be used ({type(error).__name__}). Correct the proxy "
-            "variables, or pass trust_env=False."
-        ) from None
-    return _Route(pool=pool, peer=peer, proxy=shown)
+        reason = type(error).__name__
+    raise ConfigurationError(  # not from within: the password stands in variables of httpx
+        f"The proxy {shown} from the environment cannot be used ({reason}). Correct the proxy variables, or pass "
+        "trust_env=False."
+    )
+
+
+def _without_password(proxy: str) -> str:
+    try:
+        parts = urlsplit(proxy)
+    except ValueError:
+        return "address"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if proxy else ""
 
 
 def _proxy_for(scheme: str, host: str, peer: str) -> str:
@@ -321,6 +392,9 @@ async def _received(
             return
         except _FAILURES as error:
             raise route.failure(error, _root_cause(error, outer)) from error
+        except BaseException as error:
+            forget_frames(error, outer)
+            raise
         yield data
 
 
@@ -360,8 +434,10 @@ def _connect_failure(cause: BaseException, could_not: str) -> ConnectionFailed:
     elif isinstance(cause, ssl.SSLError):
         reason = (cause.reason or str(cause)).replace("_", " ").lower()
         failed = ConnectionFailed(f"{could_not}: TLS failed ({reason}). Does the port speak https?")
-    elif isinstance(cause, UnicodeError) or (isinstance(cause, gaierror) and cause.errno == EAI_NONAME):
+    elif isinstance(cause, UnicodeError) or (isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_HOST):
         failed = ConnectionFailed(f"{could_not}: there is no host of this name. Check base_url.")
+    elif isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
+        return ConnectionFailed(f"{could_not}: {cause.strerror}. Close some, or allow more (ulimit -n).")
     else:
         reason = (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(cause).__name__
         return ConnectionFailed(f"{could_not}: {reason}. Check base_url, the network and the proxy settings.")

@@ -7,8 +7,9 @@ from typing import Any
 
 from agentkit._log import get_logger
 from agentkit.client import Connection, RetryNotice
-from agentkit.errors import MalformedCall
+from agentkit.errors import ConfigurationError, InvalidRequest, MalformedCall
 from agentkit.events import Retrying, TextDelta, ThoughtDelta, TurnFinished, TurnStarted
+from agentkit.history import first_unsigned, with_placeholders
 from agentkit.middleware import Middleware
 from agentkit.output import FINAL_ANSWER
 from agentkit.run import Run
@@ -40,7 +41,9 @@ Send = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
 
 def build_request(run: Run[Any, Any]) -> GenerateContentRequest:
     """Return the request for the next turn. Pure: the same state gives the same bytes."""
-    request = run.template.replace(contents=run.state.contents.copy())
+    state = run.state
+    contents = with_placeholders(state.contents) if state.placeholders else state.contents.copy()
+    request = run.template.replace(contents=contents)
     return _closing(run, request) if run.state.closing else request
 
 
@@ -75,7 +78,11 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
     before = state.usage
     attempt = 1
     while True:
-        response = await send(request)
+        try:
+            response = await send(request)
+        except InvalidRequest as error:
+            first = request = await _with_placeholders(run, error)
+            continue
         verdict = judge(
             response,
             attempt=attempt,
@@ -85,6 +92,9 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
         )
         if verdict.error is None:
             break
+        if isinstance(verdict.error, MalformedCall) and verdict.error.reason == "MISSING_THOUGHT_SIGNATURE":
+            first = request = await _with_placeholders(run, verdict.error)
+            continue
         if attempt >= verdict.tries:
             limit = run.limits.reached(state.usage) if state.closing else None
             if limit is not None and isinstance(verdict.error, MalformedCall):  # it wants to go on, and may not
@@ -98,6 +108,31 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
     reason = str(response.finish_reason or "")
     await run.emit(TurnFinished(turn=state.usage.turns + 1, finish_reason=reason, usage=state.usage - before))
     return response, verdict.refused
+
+
+async def _with_placeholders(run: Run[Any, Any], error: InvalidRequest | MalformedCall) -> GenerateContentRequest:
+    """Return the request to send when the service misses a thought signature, once in a run.
+
+    Raises:
+        InvalidRequest, MalformedCall: `error`, if it is about something else or this does not help.
+    """
+    state = run.state
+    lacking = first_unsigned(state.contents)
+    about_signatures = isinstance(error, MalformedCall) or "thought_signature" in error.message.lower()
+    if not about_signatures or lacking is None:
+        raise error
+    where = f"contents[{lacking}] holds a call without its thoughtSignature"
+    if state.placeholders:
+        if isinstance(error, MalformedCall):
+            raise MalformedCall(error.reason, f"{error.message}; {where}", 2) from error
+        hint = f"{where}, and the documented placeholder does not help: {error.hint}"
+        told = (error.status, error.code, error.message, error.retry_after_s, error.details, hint, error.request_id)
+        raise InvalidRequest(*told) from error
+    state.placeholders = True
+    log.warning("signature.placeholder", index=lacking, run_id=state.run_id)
+    reason = f"{where}; asking with the placeholder"
+    await run.emit(Retrying(reason=reason, attempt=1, delay_s=0.0, discard_text=True))
+    return build_request(run)
 
 
 def _changed(first: GenerateContentRequest, verdict: Verdict, attempt: int) -> GenerateContentRequest:
@@ -117,7 +152,16 @@ def _through_middleware(run: Run[Any, Any], send: Send) -> Send:
 
     for middleware in reversed(run.middleware):
         send = wrap(middleware, send)
-    return send
+    return functools.partial(_checked, send)
+
+
+async def _checked(send: Send, request: GenerateContentRequest) -> GenerateContentResponse:
+    """Return what came through the middlewares, if it is an answer."""
+    response = await send(request)
+    if not isinstance(response, GenerateContentResponse):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped
+        kind = type(response).__name__
+        raise ConfigurationError(f"A middleware's around_model returned {kind}, not a GenerateContentResponse.")
+    return response
 
 
 async def _send(run: Run[Any, Any], connection: Connection, request: GenerateContentRequest) -> GenerateContentResponse:
@@ -128,9 +172,10 @@ async def _send(run: Run[Any, Any], connection: Connection, request: GenerateCon
         hop = await ask(run, connection, request)
         hops.append(hop)
         run.state.usage += Usage.of_answer(hop.usage_metadata)  # each hop is billed by itself
-        if hop.finish_reason != "CONTINUATION" or hop.candidate is None:
+        token = hop.candidate.continuation_token if hop.candidate is not None else None
+        if hop.finish_reason != "CONTINUATION" or not token:
             break
-        request = request.replace(continuation_token=hop.candidate.continuation_token)
+        request = request.replace(continuation_token=token)
     return merge(hops) if len(hops) > 1 else hops[0]
 
 
@@ -145,11 +190,16 @@ async def _stream(
 ) -> GenerateContentResponse:
     """Read a stream to its end, telling its text as it comes."""
     merger = Merger()
+    index: int | None = None  # of the candidate that counts; the others go on beside it
     chunks = connection.stream(run.state.model, request, on_retry=functools.partial(_tell_retry, run))
     async with aclosing(chunks):
         async for chunk in chunks:
             merger.add(chunk)
-            for part in (chunk.content.parts or []) if chunk.content else []:
+            if chunk.candidate is None:
+                continue
+            here = chunk.candidate.index or 0
+            index = here if index is None else index
+            for part in (chunk.content.parts or []) if chunk.content and here == index else []:
                 if part.text:
                     await run.emit(ThoughtDelta(text=part.text) if part.thought else TextDelta(text=part.text))
     return merger.response()

@@ -74,19 +74,27 @@ class Limits:
         tool_calls: Calls of functions. Checked before each request, so the calls of one answer may overrun it.
         total_tokens: Tokens of all requests together. Checked before each request, so one answer may overrun it.
         deadline_s: Seconds for the whole run. When they are over, `DeadlineExceeded` is raised.
+        depth: Runs inside runs, where a tool runs an agent; this run counts.
+        repeats: How often the model may do the same in vain before it is warned: the same calls with the same results,
+            a cycle of them, or nothing but errors. After as many again the next turn is the last. None: not watched.
         on_limit: `"answer"`: one last turn without functions asks for the best answer, and `result.stop` is
-            `"limit"`. `"raise"`: `LimitExceeded`.
+            `"limit"` or `"loop"`. `"raise"`: `LimitExceeded` or `LoopDetected`.
     """
 
     turns: int = 20
     tool_calls: int | None = None
     total_tokens: int | None = None
     deadline_s: float | None = None
+    depth: int = 5
+    repeats: int | None = 3
     on_limit: Literal["answer", "raise"] = "answer"
 
     def __post_init__(self) -> None:
-        for name in ("turns", "tool_calls", "total_tokens", "deadline_s"):
-            _check_limit(name, getattr(self, name), whole=name != "deadline_s", required=name == "turns")
+        for name in ("turns", "tool_calls", "total_tokens", "deadline_s", "depth", "repeats"):
+            required = name in ("turns", "depth")
+            _check_limit(name, getattr(self, name), whole=name != "deadline_s", required=required)
+        if self.repeats == 1:
+            raise ConfigurationError("Limits(repeats=1): once is no repeat. Give 2 or more, or None.")
         if self.on_limit not in ("answer", "raise"):
             raise ConfigurationError(f'Limits(on_limit={self.on_limit!r}): must be "answer" or "raise".')
 

@@ -1,15 +1,17 @@
 """What one answer of the model is worth: usable, worth asking again, or the end of the run. Pure decisions."""
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from agentkit._frozen import frozen
 from agentkit.errors import EmptyResponse, MalformedCall, ResponseBlocked, ResponseTruncated, RunError
-from agentkit.wire import Candidate, Content, GenerateContentResponse
+from agentkit.wire import Candidate, Content, GenerateContentResponse, SafetyRating
 
-__all__ = ["Verdict", "judge"]
+__all__ = ["CUT_ENDS", "Verdict", "end_of", "judge"]
 
-# 1 is STOP where a gateway sends enums as numbers.
-_GOOD_ENDS = ("STOP", 1)
+CUT_ENDS = ("MAX_TOKENS", "CONTINUATION")  # the second where the rest of a long answer could not be had
+# Some gateways send enums as numbers. Up to 5 they mean the same at Google and on Vertex AI.
+_BY_NUMBER: Mapping[object, str] = {1: "STOP", 2: "MAX_TOKENS", 3: "SAFETY", 4: "RECITATION", 5: "OTHER"}
 _BLOCKED = (
     "SAFETY",
     "RECITATION",
@@ -70,33 +72,39 @@ def judge(
     """
     candidate = response.candidate
     feedback = response.prompt_feedback
-    if feedback is not None and feedback.block_reason and (candidate is None or not candidate.content):
-        message = feedback.block_reason_message or ""
-        return Verdict(error=ResponseBlocked(str(feedback.block_reason), "prompt", message))
+    reason = end_of(candidate) if candidate is not None else "none"
+    content = candidate.content if candidate is not None else None
+    says_something = content is not None and _says_something(content)
+    partial = content.text if content is not None else ""
+    if feedback is not None and feedback.block_reason and not (says_something and reason == "STOP"):
+        message, ratings = feedback.block_reason_message or "", _plain(feedback.safety_ratings)
+        return Verdict(error=ResponseBlocked(str(feedback.block_reason), "prompt", message, partial, ratings))
     if candidate is None:
         return Verdict(error=EmptyResponse("none, no candidate", attempt), tries=2)
-    reason = candidate.finish_reason
-    name = str(reason) if reason is not None else "none"
-    content = candidate.content
     if reason in _BLOCKED:
-        partial, message = content.text if content else "", candidate.finish_message or ""
-        return Verdict(
-            error=ResponseBlocked(name, "answer", message, partial), tries=2 if reason == "RECITATION" else 1
-        )
-    if reason == "MAX_TOKENS":
+        message, ratings = candidate.finish_message or "", _plain(candidate.safety_ratings)
+        error = ResponseBlocked(reason, "answer", message, partial, ratings)
+        return Verdict(error=error, tries=2 if reason == "RECITATION" else 1)
+    if reason in CUT_ENDS:
         return _judge_cut(content, structured=structured, cut_before=cut_before)
     has_calls = content is not None and bool(content.function_calls)
     if reason in _BAD_CALLS or (has_calls and not calls_allowed):
-        return _judge_bad_call(candidate, name, attempt, calls_allowed=calls_allowed)
-    if content is None or not _says_something(content):
-        return Verdict(error=EmptyResponse(name, attempt), tries=2)
-    if has_calls and reason not in _GOOD_ENDS:
+        return _judge_bad_call(candidate, reason, attempt, calls_allowed=calls_allowed)
+    if not says_something:
+        return Verdict(error=EmptyResponse(reason, attempt), tries=2)
+    if has_calls and reason != "STOP":
         if cut_before:
             return Verdict(
-                error=MalformedCall(name, candidate.finish_message or "the answer did not end well", attempt)
+                error=MalformedCall(reason, candidate.finish_message or "the answer did not end well", attempt)
             )
-        return Verdict(refused=f"This call was not run, because your answer did not end well ({name}). Call again.")
+        return Verdict(refused=f"This call was not run, because your answer did not end well ({reason}). Call again.")
     return Verdict()
+
+
+def end_of(candidate: Candidate) -> str:
+    """Return the finish reason by its name; "none" if there is none."""
+    reason = candidate.finish_reason
+    return "none" if reason is None else _BY_NUMBER.get(reason, str(reason))
 
 
 def _judge_cut(content: Content | None, *, structured: bool, cut_before: bool) -> Verdict:
@@ -120,9 +128,13 @@ def _judge_bad_call(candidate: Candidate, name: str, attempt: int, *, calls_allo
         )
     message = candidate.finish_message or "no details"
     error = MalformedCall(name, message, attempt)
-    if name in ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "STOP", "1"):
+    if name in ("MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "STOP"):
         return Verdict(error=error, tries=3 if calls_allowed else 2, change="ladder")
     return Verdict(error=error, tries=2 if name == "MALFORMED_RESPONSE" else 1)
+
+
+def _plain(ratings: Sequence[SafetyRating] | None) -> list[dict[str, Any]]:
+    return [rating.to_wire() for rating in ratings or []]
 
 
 def _says_something(content: Content) -> bool:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agentkit.testing import Emulator, code, grounding, part, text
+from agentkit.testing import Emulator, call, code, grounding, part, text
 from agentkit.testing.offline import answer
 from agentkit.testing.server import serve
+from tests.answered import told
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -28,9 +29,10 @@ PLANNED = {
     ],
     "approval": ["May refund run with {'order': 7, 'amount': 250}?\n", "refunded 250 euros for order 7"],
     "typed_output": ["Ticket high 7\n", '"order": 7\n}\n'],
+    "fake_gemini": ["passed\n"],
     "chat": ["Population of Oslo: 717,710.\nPopulation of Rome: 2,754,719.\n8 contents in the history\n"],
 }
-SCRIPTED = ("search", "code_execution", "resume_later")
+SCRIPTED = ("search", "code_execution", "resume_later", "taint")
 
 
 @pytest.fixture
@@ -102,6 +104,19 @@ def test_code_execution_prints_program_and_outcome_and_saves_the_plot(emulator: 
     assert (tmp_path / "plot0.png").read_bytes().startswith(b"\x89PNG")
     assert emulator.requests[0]["tools"] == [{"codeExecution": {}}]
     assert not emulator.findings
+
+
+def test_a_refund_that_a_mail_ordered_waits_for_a_person(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.reply(call("read_mail", number=2))
+    emulator.reply(call("refund", order=7))
+    emulator.reply(text("I did not refund anything."))
+
+    printed = run_example("taint", emulator, tmp_path)
+
+    assert "refund{'order': 7} waits: refund declares a write, and this run has read what strangers may have" in printed
+    assert "(read_mail)" in printed
+    assert printed.endswith("I did not refund anything.\n")
+    assert told(emulator) == [{"error": "A person denied this call: A mail cannot order a refund."}]
 
 
 def test_a_run_paused_in_one_process_is_finished_by_another(planner: Emulator, tmp_path: Path) -> None:
