@@ -19,8 +19,8 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -174,6 +174,10 @@ class FaultServer:
     def client_left(self, connection: int = 0, within_s: float = 2.0) -> bool:
         """Whether the client closes (or has closed) a connection within some seconds."""
         return self.peers[connection].gone.wait(within_s)
+
+    def nothing_is_open(self, within_s: float = 2.0) -> bool:
+        """Whether every connection is closed, or is closed by the client within some seconds."""
+        return all(not peer.is_open or peer.gone.wait(within_s) for peer in list(self.peers))
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
@@ -331,3 +335,34 @@ def then_drop(scenario: Scenario, drop: Callable[[Peer], None]) -> Scenario:
         drop(peer)
 
     return both
+
+
+def refuse_early(refusal: Scenario, *, reads_on: bool = True) -> Scenario:
+    """As `on_connect`: answers once the headers are there, and closes. A polite server then reads what still comes."""
+
+    def scenario(peer: Peer) -> None:
+        seen = b""
+        while b"\r\n\r\n" not in seen:
+            if not (data := peer.socket.recv(1024)):
+                return
+            seen += data
+        refusal(peer)
+        if reads_on:
+            peer.socket.shutdown(socket.SHUT_WR)
+            while peer.socket.recv(1 << 20):
+                pass
+        peer.finish()
+
+    return scenario
+
+
+@contextmanager
+def full_listener() -> Generator[int, None, None]:
+    """Yield a port whose queue is full: who connects there is neither accepted nor refused (Linux)."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):
+            idle = stack.enter_context(socket.socket())
+            idle.setblocking(False)
+            idle.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]

@@ -1,12 +1,28 @@
 """`Agent`: what it refuses at construction, and how its settings reach the request."""
 
+import pickle
+from collections.abc import Callable
 from typing import Any
 
+import pydantic
 import pytest
 
-from agentkit import Agent, ConfigurationError, GeminiClient, GoogleSearch, Limits, RunContext, Toolset, tool
-from agentkit.testing import Emulator, text
-from agentkit.wire import Content, GenerationConfig, Part, SafetySetting
+from agentkit import (
+    Agent,
+    ConfigurationError,
+    GeminiClient,
+    GoogleSearch,
+    Limits,
+    Middleware,
+    RunContext,
+    RunFailed,
+    RunState,
+    Toolset,
+    tool,
+)
+from agentkit.testing import Emulator, call, text
+from agentkit.testing.server import serve
+from agentkit.wire import Content, GenerationConfig, Part, SafetySetting, user_text
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +69,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.rows(121)
 @pytest.mark.parametrize(("options", "sentence"), REFUSED)
 def test_what_cannot_work_is_refused_at_construction(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence):
@@ -63,6 +80,7 @@ def test_an_agent_needs_no_key_until_it_runs() -> None:
     assert repr(Agent(MODEL, tools=[echo, GoogleSearch()])) == f"Agent({MODEL!r}, tools=[echo, GoogleSearch])"
 
 
+@pytest.mark.rows(114)
 async def test_a_missing_key_is_told_before_any_request(emulator: Emulator) -> None:
     with pytest.raises(ConfigurationError, match="COMETAPI_KEY"):
         await Agent(MODEL).run("Hi.")
@@ -88,6 +106,7 @@ async def test_a_prompt_becomes_one_user_content(
     assert emulator.requests[0]["contents"] == [{"role": "user", "parts": parts}]
 
 
+@pytest.mark.rows(120)
 @pytest.mark.parametrize("prompt", ["", " \n", [], ["Hi."], None, 7], ids=repr)
 async def test_a_prompt_that_says_nothing_is_refused(emulator: Emulator, client: GeminiClient, prompt: Any) -> None:
     with pytest.raises(ConfigurationError, match="prompt"):
@@ -144,6 +163,7 @@ THINKING = [
 ]
 
 
+@pytest.mark.rows(117)
 @pytest.mark.parametrize(("model", "thinking", "config"), THINKING)
 async def test_thinking_is_said_as_the_model_takes_it(
     emulator: Emulator, client: GeminiClient, model: str, thinking: Any, config: dict[str, Any]
@@ -255,3 +275,132 @@ async def test_the_older_schema_dialect_can_be_chosen(emulator: Emulator) -> Non
     [declaration] = emulator.requests[0]["tools"][0]["functionDeclarations"]
     assert declaration["parameters"]["properties"]["word"]["type"] == "STRING"
     assert "parametersJsonSchema" not in declaration
+
+
+async def by_run(agent: Agent[Any, str], client: GeminiClient) -> str:
+    return (await agent.run("Hi.", client=client)).output
+
+
+async def by_resume(agent: Agent[Any, str], client: GeminiClient) -> str:
+    return (await agent.resume(RunState.begin(MODEL, user_text("Hi.")), client=client)).output
+
+
+async def by_stream(agent: Agent[Any, str], client: GeminiClient) -> str:
+    async with agent.stream("Hi.", client=client) as run:
+        return (await run.result()).output
+
+
+async def by_resume_stream(agent: Agent[Any, str], client: GeminiClient) -> str:
+    async with agent.resume_stream(RunState.begin(MODEL, user_text("Hi.")), client=client) as run:
+        return (await run.result()).output
+
+
+@pytest.mark.parametrize("ask", [by_run, by_resume, by_stream, by_resume_stream])
+async def test_a_run_can_ask_elsewhere(emulator: Emulator, client: GeminiClient, ask: Callable[..., Any]) -> None:
+    with serve(Emulator()) as other:
+        emulator.reply(text("From the agent's client."))
+        other.reply(text("From another."))
+        agent = Agent(MODEL, client=client)
+
+        assert await ask(agent, GeminiClient(api_key="another", base_url=other.url)) == "From another."
+        assert (await agent.run("Hi.")).output == "From the agent's client."
+
+
+def by_run_sync(agent: Agent[Any, str], client: GeminiClient) -> str:
+    return agent.run_sync("Hi.", client=client).output
+
+
+def by_resume_sync(agent: Agent[Any, str], client: GeminiClient) -> str:
+    return agent.resume_sync(RunState.begin(MODEL, user_text("Hi.")), client=client).output
+
+
+def by_stream_sync(agent: Agent[Any, str], client: GeminiClient) -> str:
+    with agent.stream_sync("Hi.", client=client) as run:
+        return run.result().output
+
+
+@pytest.mark.parametrize("ask", [by_run_sync, by_resume_sync, by_stream_sync])
+def test_an_agent_without_a_key_runs_with_the_client_of_the_run(
+    emulator: Emulator, client: GeminiClient, ask: Callable[..., str]
+) -> None:
+    emulator.reply(text("Hello."))
+
+    assert ask(Agent(MODEL), client) == "Hello."
+
+
+async def test_the_client_of_the_run_decides_about_the_dialect(emulator: Emulator, client: GeminiClient) -> None:
+    other = GeminiClient(api_key="key", base_url=emulator.url, schema_dialect="openapi")
+    agent = Agent(MODEL, client=client, tools=[echo])
+    for _ in range(2):
+        emulator.reply(text("Hello."))
+
+    await agent.run("Hi.", client=other)
+    await agent.run("Hi.")
+
+    declared = [body["tools"][0]["functionDeclarations"][0] for body in emulator.requests]
+    assert ["parametersJsonSchema" in declaration for declaration in declared] == [False, True]
+
+
+class Fails(Middleware):
+    """Raises in one of its places."""
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+
+    async def around_run(self, context: RunContext[Any], proceed: Any) -> Any:
+        self._raise_in("run")
+        return await proceed()
+
+    async def around_model(self, context: RunContext[Any], request: Any, proceed: Any) -> Any:
+        self._raise_in("model")
+        return await proceed(request)
+
+    async def around_tool(self, context: RunContext[Any], call: Any, proceed: Any) -> Any:
+        self._raise_in("tool")
+        return await proceed(call)
+
+    def _raise_in(self, place: str) -> None:
+        if place == self._place:
+            raise KeyError("sk-0123456789abcdef0123 is no key\nand more")
+
+
+@pytest.mark.rows("R1", "R3")
+@pytest.mark.parametrize(("place", "requests"), [("run", 0), ("model", 0), ("tool", 1)])
+async def test_code_that_raises_inside_a_run_ends_it_with_an_error_of_ours(
+    emulator: Emulator, client: GeminiClient, place: str, requests: int
+) -> None:
+    if requests:
+        emulator.reply(call("echo", word="a"))
+
+    with pytest.raises(RunFailed) as caught:
+        await Agent(MODEL, client=client, tools=[echo], middleware=[Fails(place)]).run("Hi.")
+
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(copy) == str(caught.value)
+    assert str(copy).startswith(
+        "Code inside the run (a middleware, a toolset, a validator) raised KeyError: '[redacted]"
+    )
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert (copy.error_type, copy.retryable, copy.state.contents[0].text) == ("KeyError", False, "Hi.")
+    assert len(emulator.requests) == requests
+
+
+class Order(pydantic.BaseModel):
+    number: int
+
+    @pydantic.field_validator("number")
+    @classmethod
+    def look_up(cls, number: int) -> int:
+        raise OSError("The database is away.")
+
+
+@pytest.mark.rows("R1", "R9")
+async def test_a_validator_of_the_answer_that_raises_loses_nothing(emulator: Emulator, client: GeminiClient) -> None:
+    emulator.reply(text('{"number": 1}'))
+    with pytest.raises(RunFailed, match="raised OSError: The database is away") as caught:
+        await Agent(MODEL, client=client, output=Order).run("Which?")
+    emulator.reply(text('{"number": 1}'))
+
+    result = await Agent(MODEL, client=client, output=dict[str, int]).resume(caught.value.state)
+
+    assert result.output == {"number": 1}

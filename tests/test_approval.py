@@ -107,6 +107,7 @@ async def test_a_denied_call_is_answered_with_the_reason(
     assert (bank.done, told(emulator)) == ([], [{"error": sentence}])
 
 
+@pytest.mark.rows(112)
 async def test_a_paused_run_survives_as_json(emulator: Emulator, agent: Agent[Any, str]) -> None:
     paused = await paused_for(emulator, agent, call("pay", amount=3))
 
@@ -116,6 +117,7 @@ async def test_a_paused_run_survives_as_json(emulator: Emulator, agent: Agent[An
     assert loaded.waiting == paused.paused
 
 
+@pytest.mark.rows(112)
 async def test_a_decision_about_no_waiting_call_is_refused(emulator: Emulator, agent: Agent[Any, str]) -> None:
     paused = await paused_for(emulator, agent, call("pay", amount=3))
 
@@ -169,6 +171,7 @@ async def test_calls_are_decided_one_by_one(emulator: Emulator, agent: Agent[Any
     assert told(emulator) == [{"error": "A person denied this call."}, {"output": "b"}]
 
 
+@pytest.mark.rows(112)
 async def test_a_decision_cannot_be_used_twice(emulator: Emulator, agent: Agent[Any, str], bank: Bank) -> None:
     paused = await paused_for(emulator, agent, call("pay", amount=3))
     decisions = {paused.paused[0].key: approve()}
@@ -221,6 +224,7 @@ async def test_a_policy_decides_by_context_and_arguments(emulator: Emulator, cli
     assert paused.state.pending[0].response is not None
 
 
+@pytest.mark.rows(128)
 async def test_a_policy_that_fails_means_that_a_person_is_asked(emulator: Emulator, client: GeminiClient) -> None:
     def policy(_ctx: RunContext[Any], args: dict[str, Any]) -> bool:
         return bool(args["no such"])
@@ -278,6 +282,7 @@ print(agent.resume_sync(state, decisions={request.key: approve() for request in 
 """
 
 
+@pytest.mark.rows(112)
 def test_another_process_can_take_the_decision(emulator: Emulator, agent: Agent[Any, str]) -> None:
     emulator.reply(call("pay", amount=3))
     paused = agent.run_sync("Pay.")

@@ -87,6 +87,7 @@ def test_what_is_plainly_meant_is_accepted(tp: object, sent: object, arrives: ob
     assert type(found) is type(arrives)
 
 
+@pytest.mark.rows(45, 48)
 @pytest.mark.parametrize(
     ("tp", "sent", "said"),
     [
@@ -136,6 +137,7 @@ def test_what_does_not_fit_is_refused_with_field_expectation_and_value(tp: objec
     assert str(raised.value).startswith(said)
 
 
+@pytest.mark.rows(45, 46, 47, 49)
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -165,6 +167,7 @@ def test_arguments_that_do_not_fit_the_function_are_refused(args: Any, said: str
     assert str(raised.value).startswith(said)
 
 
+@pytest.mark.rows(47)
 def test_arguments_may_come_as_json_text() -> None:
     assert ORDER.bind('{"city": "Oslo", "days": "2"}', None) == ([], {"city": "Oslo", "days": 2})
 
@@ -177,6 +180,7 @@ def test_at_most_five_problems_are_told() -> None:
     assert str(raised.value).endswith("And 3 more.")
 
 
+@pytest.mark.rows(49)
 @pytest.mark.parametrize(("levels", "fits"), [(99, True), (100, False), (5000, False)])
 def test_the_depth_of_arguments_is_limited(levels: int, fits: bool) -> None:
     value: Any = []
@@ -202,6 +206,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.rows(48)
 @given(JSON)
 def test_a_number_is_never_made_of_anything_but_a_finite_number_or_its_text(sent: object) -> None:
     try:
@@ -224,6 +229,7 @@ def test_any_json_arrives_as_it_was_sent_or_is_refused(sent: object) -> None:
     assert repr(found).encode() == repr(sent).encode("utf-8", "replace") or "\\ud" in repr(sent)
 
 
+@pytest.mark.rows(47, 48)
 @given(st.dictionaries(st.sampled_from(["city", "days", "units", "x"]) | st.text(), JSON, max_size=4) | JSON)
 def test_no_arguments_cause_any_other_error(args: Any) -> None:
     try:

@@ -7,6 +7,7 @@ import decimal
 import enum
 import functools
 import gc
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +16,19 @@ import anyio
 import pydantic
 import pytest
 
-from agentkit import Agent, GeminiClient, RunContext, Tool, ToolError, ToolFailed, ToolFinished, ToolProgress, tool
+from agentkit import (
+    Agent,
+    GeminiClient,
+    RunContext,
+    Tool,
+    ToolDefinitionError,
+    ToolError,
+    ToolFailed,
+    ToolFinished,
+    ToolProgress,
+    tool,
+)
+from agentkit._threads import MAX_LEFT_BEHIND, threads_left_behind
 from agentkit.testing import Emulator, call, call_args, part, text
 from agentkit.testing.server import serve
 from tests.answered import answers, told
@@ -77,6 +90,7 @@ RESULTS = [
 ]
 
 
+@pytest.mark.rows(79, 83)
 @pytest.mark.parametrize(("result", "response"), RESULTS)
 async def test_a_result_reaches_the_model_as_json(ask: Ask, result: object, response: object) -> None:
     def show() -> Any:
@@ -85,6 +99,7 @@ async def test_a_result_reaches_the_model_as_json(ask: Ask, result: object, resp
     assert await ask([show], call("show")) == [response]
 
 
+@pytest.mark.rows(79)
 async def test_a_result_that_json_cannot_hold_is_explained_to_the_model(ask: Ask) -> None:
     def numbers() -> Any:
         return (number for number in range(3))
@@ -118,6 +133,7 @@ def broken() -> str:
     raise ValueError(f"bad token {SECRET}")
 
 
+@pytest.mark.rows(73)
 async def test_the_text_of_an_exception_is_hidden_from_the_model_but_kept(
     emulator: Emulator, client: GeminiClient
 ) -> None:
@@ -132,6 +148,7 @@ async def test_the_text_of_an_exception_is_hidden_from_the_model_but_kept(
     assert (failure.tool, failure.error_type, failure.text) == ("broken", "ValueError", f"bad token {SECRET}")
 
 
+@pytest.mark.rows(73)
 async def test_a_watcher_sees_the_exception_in_full(emulator: Emulator, client: GeminiClient) -> None:
     emulator.reply(call("broken"))
     emulator.reply(text("Sorry."))
@@ -179,11 +196,12 @@ async def test_the_mode_of_a_tool_is_stronger_than_that_of_the_agent(ask: Ask) -
     ]
 
 
-async def test_a_group_of_exceptions_is_a_failure_like_any_other(ask: Ask) -> None:
+@pytest.mark.rows(74)
+async def test_each_member_of_a_group_of_exceptions_is_a_failure_like_any_other(ask: Ask) -> None:
     async def group() -> None:
         raise ExceptionGroup("both", [ValueError(SECRET), KeyError(SECRET)])
 
-    assert await ask([group], call("group")) == [{"error": "group failed (ExceptionGroup)"}]
+    assert await ask([group], call("group")) == [{"error": "group failed (ValueError)\ngroup failed (KeyError)"}]
 
 
 def weather(city: str, days: int = 1) -> str:
@@ -197,6 +215,7 @@ UNKNOWN = [
 ]
 
 
+@pytest.mark.rows(44)
 @pytest.mark.parametrize(("name", "hint"), UNKNOWN)
 async def test_an_unknown_name_is_answered(ask: Ask, name: str, hint: str) -> None:
     [response] = await ask([weather, broken], part({"functionCall": {"name": name}, "thoughtSignature": SIGNATURE}))
@@ -206,6 +225,7 @@ async def test_an_unknown_name_is_answered(ask: Ask, name: str, hint: str) -> No
     assert len(response["error"]) < 300
 
 
+@pytest.mark.rows(44)
 @pytest.mark.parametrize("name", ["default_api.weather", " weather "])
 async def test_a_name_with_decoration_finds_its_tool(emulator: Emulator, ask: Ask, name: str) -> None:
     said = {"functionCall": {"name": name, "args": {"city": "Oslo"}}, "thoughtSignature": SIGNATURE}
@@ -223,6 +243,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.rows(45, 46)
 @pytest.mark.parametrize(("args", "sentence"), WRONG)
 async def test_wrong_arguments_are_explained_and_nothing_runs(ask: Ask, args: dict[str, Any], sentence: str) -> None:
     ran: list[str] = []
@@ -251,6 +272,7 @@ ODD = [
 ]
 
 
+@pytest.mark.rows(47)
 @pytest.mark.parametrize(("args", "said"), ODD)
 async def test_arguments_of_any_shape_are_taken_or_explained(args: Any, said: str) -> None:
     asked = {"functionCall": {"name": "weather", "args": args}, "thoughtSignature": SIGNATURE}
@@ -263,6 +285,7 @@ async def test_arguments_of_any_shape_are_taken_or_explained(args: Any, said: st
     assert said in str(told(emulator))
 
 
+@pytest.mark.rows(47)
 async def test_a_call_without_arguments_runs(ask: Ask) -> None:
     def now() -> str:
         return "noon"
@@ -272,6 +295,7 @@ async def test_a_call_without_arguments_runs(ask: Ask) -> None:
     ]
 
 
+@pytest.mark.rows(76)
 async def test_an_async_tool_that_takes_too_long_is_cancelled(ask: Ask) -> None:
     ended: list[str] = []
 
@@ -290,6 +314,7 @@ async def test_an_async_tool_that_takes_too_long_is_cancelled(ask: Ask) -> None:
     assert ended == ["cancelled"]
 
 
+@pytest.mark.rows(77)
 async def test_a_sync_tool_that_takes_too_long_is_left_behind(ask: Ask) -> None:
     released = threading.Event()
 
@@ -310,6 +335,7 @@ async def test_a_timeout_error_of_the_tool_itself_is_its_failure(ask: Ask) -> No
     assert await ask([late], call("late")) == [{"error": "late failed (TimeoutError)"}]
 
 
+@pytest.mark.rows(84)
 async def test_what_a_tool_does_to_its_arguments_stays_there(emulator: Emulator, ask: Ask) -> None:
     def take(items: list[str], options: dict[str, Any]) -> int:
         items.append("more")
@@ -328,6 +354,7 @@ async def test_what_a_tool_does_to_its_arguments_stays_there(emulator: Emulator,
     assert calls == [sent, sent]
 
 
+@pytest.mark.rows(84)
 async def test_a_saved_run_shows_the_arguments_as_they_were_sent(emulator: Emulator, client: GeminiClient) -> None:
     def take(args: dict[str, Any]) -> None:
         args["items"].append("more")
@@ -342,6 +369,7 @@ async def test_a_saved_run_shows_the_arguments_as_they_were_sent(emulator: Emula
     assert caught.value.state.pending[0].call.args == {"items": ["a"]}
 
 
+@pytest.mark.rows(84)
 async def test_a_tool_cannot_change_the_conversation(emulator: Emulator, client: GeminiClient) -> None:
     def meddle(ctx: RunContext[Any]) -> None:
         ctx.contents.append(ctx.contents[0])  # type: ignore[attr-defined]  # a Sequence, on purpose
@@ -402,6 +430,7 @@ async def test_progress_is_an_event(emulator: Emulator, client: GeminiClient) ->
     assert told == {("count", "half", 0.5), ("count_sync", "all", None)}
 
 
+@pytest.mark.rows(74)
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 def test_what_ends_the_program_is_not_swallowed(
@@ -437,6 +466,7 @@ async def test_a_tool_that_cancels_itself_fails_alone(emulator: Emulator, client
     assert result.output == "Done."
 
 
+@pytest.mark.rows(75)
 def test_a_cancelled_error_of_the_tools_own_is_a_failure_of_that_tool(emulator: Emulator, client: GeminiClient) -> None:
     async def give_up() -> None:
         raise anyio.get_cancelled_exc_class()()
@@ -448,6 +478,7 @@ def test_a_cancelled_error_of_the_tools_own_is_a_failure_of_that_tool(emulator: 
     assert told(emulator) == [{"error": "give_up failed (CancelledError)"}]
 
 
+@pytest.mark.rows(73)
 async def test_an_exception_that_cannot_say_what_it_is_is_a_failure_like_others(ask: Ask) -> None:
     class Mute(Exception):
         def __str__(self) -> str:
@@ -458,3 +489,303 @@ async def test_an_exception_that_cannot_say_what_it_is_is_a_failure_like_others(
         raise Mute
 
     assert await ask([fail], call("fail"), errors="show") == [{"error": "fail failed (Mute)"}]
+
+
+# -- Locks -------------------------------------------------------------------------------------------------------------
+
+
+def by_account(args: dict[str, Any]) -> object:
+    return args["account"]
+
+
+def broken_lock(args: dict[str, Any]) -> object:
+    raise KeyError("nothing")
+
+
+LOCKS = [
+    pytest.param("the till", id="a-text"),
+    pytest.param(by_account, id="by-argument"),
+    pytest.param(broken_lock, id="a-lock-that-fails-is-the-tool"),
+]
+
+
+@pytest.mark.rows(88)
+@pytest.mark.parametrize("lock", LOCKS)
+async def test_calls_with_an_equal_lock_run_one_after_the_other(ask: Ask, lock: Any) -> None:
+    diary: list[str] = []
+
+    @tool(lock=lock)
+    async def book(account: str, note: str) -> str:
+        diary.append(f"{note} begins")
+        await anyio.sleep(0.01)
+        diary.append(f"{note} ends")
+        return note
+
+    responses = await ask([book], *(call("book", account="1", note=note) for note in "abc"))
+
+    assert diary == [f"{note} {does}" for note in "abc" for does in ("begins", "ends")]
+    assert responses == [{"output": note} for note in "abc"]
+
+
+async def test_two_tools_may_share_a_lock(ask: Ask) -> None:
+    diary: list[str] = []
+
+    async def work(note: str) -> None:
+        diary.append(f"{note} begins")
+        await anyio.sleep(0.01)
+        diary.append(f"{note} ends")
+
+    tools = [tool(name=name, lock=lock)(work) for name, lock in (("book", by_note), ("cancel", "till"))]
+    await ask([*tools], call("book", note="till"), call("cancel", note="b"))
+
+    assert diary == ["till begins", "till ends", "b begins", "b ends"]
+
+
+def by_note(args: dict[str, Any]) -> object:
+    return args["note"]
+
+
+async def test_calls_with_other_locks_or_none_run_side_by_side(ask: Ask) -> None:
+    here: set[str] = set()
+    all_here = anyio.Event()
+
+    async def meet(note: str) -> str:
+        here.add(note)
+        if len(here) == 3:
+            all_here.set()
+        with anyio.fail_after(5):
+            await all_here.wait()
+        return note
+
+    locked, free = tool(lock=by_note)(meet), tool(name="free")(meet)
+    responses = await ask([locked, free], call("meet", note="a"), call("meet", note="b"), call("free", note="c"))
+
+    assert responses == [{"output": note} for note in "abc"]
+
+
+async def test_a_call_that_fails_sets_its_lock_free(ask: Ask) -> None:
+    @tool(lock="till")
+    async def book(note: str) -> str:
+        if note == "a":
+            await anyio.sleep_forever()
+        if note == "b":
+            raise ValueError
+        return note
+
+    responses = await ask([book], *(call("book", note=note) for note in "abc"), tool_timeout_s=0.05)
+
+    assert responses == [
+        {"error": "book timed out after 0.05 s."},
+        {"error": "book failed (ValueError)"},
+        {"output": "c"},
+    ]
+
+
+@pytest.mark.rows(75)
+def test_a_call_that_cancels_itself_sets_its_lock_free(emulator: Emulator, client: GeminiClient) -> None:
+    @tool(lock="till")
+    async def book(note: str) -> str:
+        if note == "a":
+            raise anyio.get_cancelled_exc_class()()
+        return note
+
+    emulator.reply(call("book", note="a"), call("book", note="b"))
+    emulator.reply(text("Done."))
+
+    Agent(MODEL, tools=[book], client=client).run_sync("Go.")
+
+    assert told(emulator) == [{"error": "book failed (CancelledError)"}, {"output": "b"}]
+
+
+@pytest.mark.rows(88)
+async def test_a_call_that_fails_or_hangs_leaves_the_others_alone(ask: Ask) -> None:
+    async def hang() -> None:
+        await anyio.sleep_forever()
+
+    def fine() -> str:
+        return "here"
+
+    responses = await ask([broken, hang, fine], call("broken"), call("hang"), call("fine"), tool_timeout_s=0.05)
+
+    assert responses == [
+        {"error": "broken failed (ValueError)"},
+        {"error": "hang timed out after 0.05 s."},
+        {"output": "here"},
+    ]
+
+
+OPTIONS = [
+    pytest.param({"lock": 7}, "Give a text, or a function of the arguments", id="a-number-as-lock"),
+    pytest.param({"lock": ["till"]}, "Give a text, or a function of the arguments", id="a-list-as-lock"),
+    pytest.param({"unknown_args": "ignore"}, 'Use "refuse" or "drop"', id="another-word-for-unknown-arguments"),
+    pytest.param({"unknown_args": None}, 'Use "refuse" or "drop"', id="no-word-for-unknown-arguments"),
+]
+
+
+@pytest.mark.parametrize(("options", "sentence"), OPTIONS)
+def test_an_option_of_a_call_that_means_nothing_is_refused(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ToolDefinitionError, match=sentence):
+        tool(**options)(broken)
+
+
+# -- Arguments that a function does not have ---------------------------------------------------------------------------
+
+
+@pytest.mark.rows(46)
+async def test_arguments_that_are_not_known_can_be_dropped_and_that_is_logged(
+    ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    loose = tool(unknown_args="drop")(weather)
+
+    with caplog.at_level(logging.WARNING, "agentkit"):
+        responses = await ask([loose], call("weather", city="Oslo", colour="red", unit=1))
+
+    assert responses == [{"output": "Oslo 1"}]
+    assert "arguments.dropped tool='weather' names=['colour', 'unit']" in caplog.text
+
+
+@pytest.mark.rows(46)
+async def test_dropping_leaves_wrong_arguments_refused(ask: Ask) -> None:
+    [response] = await ask([tool(unknown_args="drop")(weather)], call("weather", town="Oslo"))
+
+    assert response == {"error": "'city': is required, but was left out."}
+
+
+@pytest.mark.rows(46)
+@pytest.mark.parametrize("unknown_args", ["refuse", "drop"])
+async def test_a_function_that_takes_any_argument_by_name_gets_them(ask: Ask, unknown_args: Any) -> None:
+    @tool(unknown_args=unknown_args)
+    def order(town: str, **amounts: int) -> str:
+        return f"{town} {amounts}"
+
+    assert await ask([order], call("order", town="Oslo", eggs=3)) == [{"output": "Oslo {'eggs': 3}"}]
+
+
+async def test_a_person_is_asked_about_a_call_that_runs_once_the_unknown_is_dropped(
+    emulator: Emulator, client: GeminiClient
+) -> None:
+    emulator.reply(call("weather", city="Oslo", colour="red"))
+    guarded = tool(unknown_args="drop", needs_approval=True)(weather)
+
+    result = await Agent(MODEL, tools=[guarded], client=client).run("Go.")
+
+    assert [request.args for request in result.paused] == [{"city": "Oslo", "colour": "red"}]
+
+
+class Clinic:
+    @tool(unknown_args="drop", lock="door")
+    def visit(self, name: str) -> str:
+        return name
+
+
+async def test_a_method_keeps_the_options_of_its_tool(ask: Ask) -> None:
+    assert Clinic().visit.lock == "door"
+    assert await ask([Clinic().visit], call("visit", name="Ada", colour="red")) == [{"output": "Ada"}]
+
+
+# -- Numbers -----------------------------------------------------------------------------------------------------------
+
+
+class Trip(pydantic.BaseModel):
+    length: float
+
+
+def take_float(x: float) -> str:
+    return repr(x)
+
+
+def take_int(x: int) -> str:
+    return repr(x)
+
+
+def take_either(x: float | int) -> str:
+    return repr(x)
+
+
+def take_list(x: list[float]) -> str:
+    return repr(x)
+
+
+def take_trip(x: Trip) -> str:
+    return repr(x.length)
+
+
+def take_decimal(x: decimal.Decimal) -> str:
+    return str(x)
+
+
+ODD_INTEGER = 2**53 + 1  # the first that no float can hold
+
+NUMBERS = [
+    pytest.param(take_int, ODD_INTEGER, "9007199254740993", id="an-integer-stays-one"),
+    pytest.param(take_either, ODD_INTEGER, "9007199254740993", id="an-integer-where-both-may-come"),
+    pytest.param(take_decimal, ODD_INTEGER, "9007199254740993", id="an-integer-as-decimal"),
+    pytest.param(take_float, 2**53, "9007199254740992.0", id="the-last-integer-that-fits"),
+    pytest.param(take_float, 2**60, "1.152921504606847e+18", id="a-power-of-two-fits"),
+    pytest.param(take_float, 5, "5.0", id="a-small-integer"),
+    pytest.param(take_int, 5.0, "5", id="a-whole-float-as-integer"),
+]
+
+
+@pytest.mark.rows(48)
+@pytest.mark.parametrize(("function", "sent", "taken"), NUMBERS)
+async def test_a_number_arrives_as_it_was_sent(ask: Ask, function: Callable[..., str], sent: Any, taken: str) -> None:
+    assert await ask([function], call(function.__name__, x=sent)) == [{"output": taken}]
+
+
+LOSSY = [
+    pytest.param(take_float, ODD_INTEGER, "'x': 9007199254740993 has", id="an-argument"),
+    pytest.param(take_float, -ODD_INTEGER, "'x': -9007199254740993 has", id="below-zero"),
+    pytest.param(take_list, [1, ODD_INTEGER], "'x[1]': 9007199254740993 has", id="in-a-list"),
+    pytest.param(take_trip, {"length": ODD_INTEGER}, "'x.length': 9007199254740993 has", id="in-a-model"),
+]
+
+
+@pytest.mark.rows(48)
+@pytest.mark.parametrize(("function", "sent", "sentence"), LOSSY)
+async def test_an_integer_that_a_float_cannot_hold_is_refused(
+    ask: Ask, function: Callable[..., str], sent: Any, sentence: str
+) -> None:
+    [response] = await ask([function], call(function.__name__, x=sent))
+
+    assert response["error"].startswith(sentence)
+    assert response["error"].endswith("more digits than a float can hold. Send it rounded.")
+
+
+# -- Threads that are left behind --------------------------------------------------------------------------------------
+
+
+@pytest.mark.rows(77)
+async def test_threads_left_behind_are_counted_and_bounded(emulator: Emulator, client: GeminiClient) -> None:
+    go_on = threading.Event()
+    free = MAX_LEFT_BEHIND - threads_left_behind()
+
+    def stick() -> None:
+        go_on.wait(20)
+
+    async def wait() -> str:
+        return "here"
+
+    emulator.reply(*(call("stick") for _ in range(free)))
+    emulator.reply(call("stick"), call("wait"))
+    emulator.reply(text("Done."))
+    agent = Agent(MODEL, tools=[stick, wait], client=client, tool_timeout_s=0.1, parallel_calls=free)
+
+    try:
+        async with agent.stream("Go.") as run:
+            errors = [event.error async for event in run if isinstance(event, ToolFinished)]
+    finally:
+        go_on.set()
+
+    refusal = f"This was not run: {MAX_LEFT_BEHIND} earlier calls ran out of time and still hold their threads."
+    assert told(emulator, 1) == [{"error": "stick timed out after 0.1 s."}] * free
+    assert told(emulator, 2) == [{"error": f"{refusal} Go on without functions that take long."}, {"output": "here"}]
+    assert f"threads of timed-out calls that still run: {MAX_LEFT_BEHIND}" in errors[free - 1]
+
+    with anyio.fail_after(10):
+        while threads_left_behind():
+            await anyio.sleep(0.01)
+    emulator.reply(call("stick"))
+    emulator.reply(text("Done."))
+    await agent.run("Again.")
+    assert told(emulator) == [{"output": None}]

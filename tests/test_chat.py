@@ -134,6 +134,7 @@ async def test_a_prompt_that_was_left_early_is_forgotten(emulator: Emulator, cha
     assert said(emulator) == ["2"]
 
 
+@pytest.mark.rows(123)
 async def test_two_prompts_at_once_are_refused(emulator: Emulator, client: GeminiClient) -> None:
     began, end = anyio.Event(), anyio.Event()
 

@@ -174,6 +174,7 @@ async def test_a_list_of_models_without_end_is_a_protocol_error() -> None:
         pytest.param(answer([google_error(503, "UNAVAILABLE")]), id="the same in a list"),
     ],
 )  # fmt: skip
+@pytest.mark.rows(8, 10, 14, 27, 28, 29, 30, 31)
 async def test_a_fault_before_any_answer_is_asked_again(fault: Scenario, way: Callable[..., Any]) -> None:
     with FaultServer(closing(fault), FINE if way is ask else FINE_STREAM) as server:
         assert await way(client_for(server)) == "fine"
@@ -202,6 +203,7 @@ def closing(fault: Scenario) -> Scenario:
         pytest.param(chunked(sse(google_error(429, "RESOURCE_EXHAUSTED"))), id="an error event (row 14)"),
     ],
 )
+@pytest.mark.rows(12, 13, 14)
 async def test_a_stream_that_fails_before_its_first_event_is_asked_again(fault: Scenario) -> None:
     with FaultServer(fault, FINE_STREAM) as server:
         assert await collect(client_for(server)) == "fine"
@@ -226,6 +228,7 @@ async def test_a_stream_that_fails_before_its_first_event_is_asked_again(fault: 
         ),
     ],
 )
+@pytest.mark.rows(11, 12, 13)
 async def test_a_stream_that_breaks_off_later_is_interrupted_and_never_asked_again(fault: Scenario) -> None:
     with FaultServer(fault) as server:
         error = await error_of(client_for(server), collect)
@@ -243,6 +246,7 @@ async def test_a_stream_that_breaks_off_later_is_interrupted_and_never_asked_aga
         pytest.param(json.dumps(google_error(503, "UNAVAILABLE", "busy"), indent=2).encode(), id="as bare JSON"),
     ],
 )
+@pytest.mark.rows(14)
 async def test_an_error_object_in_a_stream_is_the_error_of_its_code(late: bytes) -> None:
     """Fault matrix row 14."""
     with FaultServer(chunked(sse(chunk("Hel")) + late)) as server:
@@ -270,6 +274,7 @@ async def test_a_whole_answer_may_come_in_a_list_of_one(wrap: Callable[[object],
         assert await ask(client_for(server)) == "fine"
 
 
+@pytest.mark.rows(15, 16)
 async def test_characters_survive_a_stream_of_single_bytes() -> None:
     """Fault matrix rows 15 and 16."""
     text = "aß€😀\u2028\u2029\u0085z"
@@ -277,6 +282,7 @@ async def test_characters_survive_a_stream_of_single_bytes() -> None:
         assert await collect(client_for(server)) == text
 
 
+@pytest.mark.rows(30, "R2")
 async def test_after_four_attempts_the_error_says_how_many_and_how_long() -> None:
     """Fault matrix row 30."""
     with FaultServer(status(500, google_error(500, "INTERNAL"))) as server:
@@ -287,12 +293,14 @@ async def test_after_four_attempts_the_error_says_how_many_and_how_long() -> Non
     assert error.elapsed_s > 0
 
 
+@pytest.mark.rows(30)
 async def test_success_after_two_failures_is_success() -> None:
     """Fault matrix row 30."""
     with FaultServer(status(503), status(503), FINE) as server:
         assert await ask(client_for(server)) == "fine"
 
 
+@pytest.mark.rows(1)
 async def test_nothing_listening_is_tried_four_times() -> None:
     """Fault matrix row 1."""
     with FaultServer() as server:
@@ -326,6 +334,7 @@ def in_two_seconds() -> str:
         pytest.param("Sun, 06 Nov 1994 08:49:37 GMT", None, 0.0, 0.0, id="a date in the past"),
     ],
 )  # fmt: skip
+@pytest.mark.rows(31, 32)
 def test_how_long_the_service_asks_to_wait(
     header: str | Callable[[], str] | None, delay: str | None, at_least: float | None, at_most: float | None
 ) -> None:
@@ -344,6 +353,7 @@ def test_how_long_the_service_asks_to_wait(
 
 
 @pytest.mark.parametrize("way", [ask, collect], ids=["whole", "streamed"])
+@pytest.mark.rows(31)
 async def test_a_hint_is_waited_for(way: Callable[..., Any]) -> None:
     """Fault matrix row 31; asserted on what the server saw."""
     with FaultServer(status(429, retry_after="0.2"), FINE if way is ask else FINE_STREAM) as server:
@@ -365,6 +375,7 @@ async def test_a_hint_is_waited_for(way: Callable[..., Any]) -> None:
         pytest.param(status(402, google_error(402, "RESOURCE_EXHAUSTED")), id="no credit"),
     ],
 )  # fmt: skip
+@pytest.mark.rows(33)
 async def test_what_waiting_does_not_heal_is_raised_at_once(refusal: Scenario) -> None:
     """Fault matrix row 33."""
     with FaultServer(refusal) as server:
@@ -374,6 +385,7 @@ async def test_what_waiting_does_not_heal_is_raised_at_once(refusal: Scenario) -
     assert len(server.requests) == 1
 
 
+@pytest.mark.rows(33)
 async def test_a_hint_beyond_the_deadline_is_raised_at_once() -> None:
     with FaultServer(status(429, retry_after="30")) as server:
         with anyio.fail_after(10):
@@ -384,6 +396,7 @@ async def test_a_hint_beyond_the_deadline_is_raised_at_once() -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.rows(34)
 async def test_runs_share_one_budget_for_retries_while_the_server_is_down() -> None:
     """Fault matrix row 34: 20 runs could ask 80 times."""
     with FaultServer(status(500)) as server:
@@ -395,6 +408,7 @@ async def test_runs_share_one_budget_for_retries_while_the_server_is_down() -> N
     assert len(server.requests) == 30
 
 
+@pytest.mark.rows(5)
 async def test_a_silent_server_is_asked_twice() -> None:
     """Fault matrix row 5: read time-outs are asked again once."""
     with FaultServer(silent()) as server:
@@ -435,6 +449,7 @@ async def test_retries_are_told_before_their_wait() -> None:
         (501, "UNIMPLEMENTED", ServerError),
     ],
 )
+@pytest.mark.rows(35)
 async def test_a_refusal_is_asked_once_and_keeps_the_words_of_the_service(
     code: int, name: str, expected: type[StatusError], way: Callable[..., Any]
 ) -> None:
@@ -453,6 +468,7 @@ async def test_a_refusal_is_asked_once_and_keeps_the_words_of_the_service(
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("way", [ask, collect], ids=["whole", "streamed"])
+@pytest.mark.rows(36)
 async def test_a_redirect_is_not_followed(code: int, way: Callable[..., Any]) -> None:
     """Fault matrix row 36."""
     with FaultServer(FINE) as other, FaultServer(status(code, location=f"{other.url}/x?key=1")) as server:
@@ -476,6 +492,7 @@ async def test_a_redirect_is_not_followed(code: int, way: Callable[..., Any]) ->
         pytest.param(b'"text"', "text", id="a string (row 27)"),
     ],
 )
+@pytest.mark.rows(26, 27)
 async def test_what_is_no_answer_of_the_api_is_quoted(body: bytes, quoted: str, way: Callable[..., Any]) -> None:
     with FaultServer(answer(body + b" " * 5000, kind="text/html; charset=x")) as server:
         error = await error_of(client_for(server), way)
@@ -488,6 +505,7 @@ async def test_what_is_no_answer_of_the_api_is_quoted(body: bytes, quoted: str, 
     assert len(server.requests) == 1
 
 
+@pytest.mark.rows(25)
 async def test_latin_1_is_no_json() -> None:
     """Fault matrix row 25."""
     with FaultServer(answer('{"candidates": "ü"}'.encode("latin-1"))) as server:
@@ -504,6 +522,7 @@ async def test_latin_1_is_no_json() -> None:
         ),
     ],
 )
+@pytest.mark.rows(20, 21)
 async def test_answers_beyond_the_limits_are_cut_off(way: Callable[..., Any], fault: Scenario) -> None:
     with FaultServer(fault) as server:
         error = await error_of(client_for(server, max_response_bytes=2000, max_stream_bytes=20_000), way)
@@ -567,6 +586,7 @@ def test_an_error_of_google_that_the_gateway_wrapped_is_unwrapped() -> None:
         pytest.param(b"[" * 100_000, "[" * 200, id="deep garbage"),
     ],
 )
+@pytest.mark.rows(29)
 def test_every_dialect_of_errors_is_read(body: object, message: str) -> None:
     error = said(503, body)
 
@@ -585,6 +605,7 @@ def test_every_dialect_of_errors_is_read(body: object, message: str) -> None:
     st.sampled_from([200, 400, 404, 429, 500, 503, 599]),
     st.text(max_size=20),
 )  # fmt: skip
+@pytest.mark.rows("R1")
 def test_any_json_becomes_a_typed_error_that_pickles(body: object, code: int, retry_after: str) -> None:
     error = said(code, body, **{"retry-after": retry_after})
 
@@ -594,6 +615,7 @@ def test_any_json_becomes_a_typed_error_that_pickles(body: object, code: int, re
     assert error.retry_after_s is None or 0 <= error.retry_after_s < math.inf
 
 
+@pytest.mark.rows(35)
 def test_a_wrong_key_is_an_authentication_failure_although_google_says_400() -> None:
     info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
 
@@ -604,6 +626,7 @@ def test_a_wrong_key_is_an_authentication_failure_although_google_says_400() -> 
     assert "https://api.test/v1beta" in str(error)
 
 
+@pytest.mark.rows(35)
 def test_a_missing_model_is_named_with_the_place_where_it_is_missing() -> None:
     error = said(404, google_error(404, "NOT_FOUND", "models/x is not found"))
 
@@ -625,6 +648,7 @@ def test_what_helps_is_said(message: str, hint: str) -> None:
     assert hint in str(said(400, google_error(400, "INVALID_ARGUMENT", message)))
 
 
+@pytest.mark.rows("R3", 35)
 @pytest.mark.parametrize(
     "way", [ask, collect, lambda client: client.count_tokens(MODEL, QUESTION), lambda client: client.list_models()]
 )
@@ -655,6 +679,7 @@ async def test_the_key_is_in_no_error_log_or_pickle(
     assert KEY not in caplog.text
 
 
+@pytest.mark.rows("R3")
 async def test_no_variable_of_a_traceback_shows_the_key() -> None:
     """Rule R3: tools that print the variables of each frame must not find it."""
     with FaultServer(reset_after()) as server:
@@ -672,12 +697,14 @@ async def test_no_variable_of_a_traceback_shows_the_key() -> None:
 # -- Settings ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rows(114)
 def test_no_key_names_the_places_looked_at() -> None:
     """Fault matrix row 114."""
     with pytest.raises(ConfigurationError, match="api_key argument, COMETAPI_KEY, GEMINI_API_KEY, GOOGLE_API_KEY"):
         GeminiClient()
 
 
+@pytest.mark.rows(114, 115)
 @pytest.mark.parametrize(
     ("key", "problem"),
     [
@@ -708,6 +735,7 @@ def test_what_cannot_be_a_key_is_refused_without_showing_it(
     assert "sesame" not in str(caught.value).lower()
 
 
+@pytest.mark.rows(114)
 def test_blanks_around_a_key_are_dropped_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     """Fault matrix row 114."""
     client = GeminiClient(api_key=f" {KEY}\n")
@@ -770,6 +798,7 @@ def test_the_key_of_one_provider_is_not_sent_to_the_other_by_itself(host: str, m
         ),
     ],
 )
+@pytest.mark.rows(40)
 def test_base_urls_are_joined(given_url: str, root: str) -> None:
     """Fault matrix row 40."""
     assert GeminiClient(api_key=KEY, base_url=given_url).base_url == root
@@ -801,6 +830,7 @@ def test_base_urls_are_joined(given_url: str, root: str) -> None:
         (5, "string"),
     ],
 )
+@pytest.mark.rows(40)
 def test_base_urls_that_no_key_should_go_to_are_refused(url: Any, problem: str) -> None:
     """Fault matrix row 40."""
     with pytest.raises(ConfigurationError) as caught:
@@ -810,6 +840,7 @@ def test_base_urls_that_no_key_should_go_to_are_refused(url: Any, problem: str) 
     assert "sesame" not in str(caught.value)
 
 
+@pytest.mark.rows(40)
 def test_an_unencrypted_host_can_be_asked_for() -> None:
     client = GeminiClient(api_key=KEY, base_url="http://far.test", allow_insecure_http=True)
 
@@ -833,6 +864,7 @@ def test_the_host_tells_whose_dialect_is_spoken(url: str, kind: str) -> None:
     assert GeminiClient(api_key=KEY, base_url=url, endpoint="vertex").endpoint == "vertex"
 
 
+@pytest.mark.rows(115)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -854,12 +886,14 @@ def test_headers_that_could_smuggle_others_are_refused(headers: Any) -> None:
         GeminiClient(api_key=KEY, headers=headers)
 
 
+@pytest.mark.rows(115)
 @pytest.mark.parametrize("name", ["X-Goog-Api-Key", "authorization", "Host", "Content-Length", "Transfer-Encoding"])
 def test_headers_that_the_client_sets_itself_are_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         GeminiClient(api_key=KEY, headers={name: "1"})
 
 
+@pytest.mark.rows(116)
 @pytest.mark.parametrize(
     ("model", "path"),
     [
@@ -876,6 +910,7 @@ def test_model_names_become_paths(model: str, path: str) -> None:
     assert model_path(model) == path
 
 
+@pytest.mark.rows(115, 116)
 @pytest.mark.parametrize(
     "model",
     ["", "models/", "a/b", "..", "models/..", "a?b", "a#b", "a%2eb", "a b", "a\nb", "\\", "x" * 300, "\ud800", 5, None],
@@ -889,6 +924,7 @@ async def test_model_names_that_could_change_the_request_are_refused_before_it(m
     assert not server.requests
 
 
+@pytest.mark.rows(116)
 @given(st.text(max_size=40))
 def test_no_model_name_leaves_its_place_in_the_path(model: str) -> None:
     """Fault matrix row 116."""
@@ -901,6 +937,7 @@ def test_no_model_name_leaves_its_place_in_the_path(model: str) -> None:
     assert path.partition("/")[2] not in ("", ".", "..")
 
 
+@pytest.mark.rows(121)
 @pytest.mark.parametrize(
     "settings",
     [
@@ -916,6 +953,7 @@ def test_settings_that_make_no_sense_are_refused_at_once(settings: Any) -> None:
         GeminiClient(api_key=KEY, **settings)
 
 
+@pytest.mark.rows("R3")
 def test_a_client_shows_where_it_asks_and_never_the_key() -> None:
     client = GeminiClient(api_key=KEY, headers={"x-secret": "open-sesame"})
 
@@ -924,6 +962,7 @@ def test_a_client_shows_where_it_asks_and_never_the_key() -> None:
     assert "open-sesame" not in str(vars(client))
 
 
+@pytest.mark.rows("R3")
 @pytest.mark.parametrize("way", [pickle.dumps, copy.deepcopy], ids=["pickle", "deepcopy"])
 def test_a_client_cannot_be_pickled(way: Callable[[object], object]) -> None:
     with pytest.raises(TypeError, match="holds an API key"):
@@ -959,6 +998,7 @@ async def test_runs_inside_the_clients_block_share_its_connections() -> None:
         assert server.client_left(0)
 
 
+@pytest.mark.rows(124)
 async def test_another_event_loop_does_not_share_the_block() -> None:
     """Fault matrix row 124."""
     with FaultServer(FINE) as server:
@@ -971,6 +1011,7 @@ async def test_another_event_loop_does_not_share_the_block() -> None:
     assert [request.connection for request in server.requests] == [0, 1, 0]
 
 
+@pytest.mark.rows(124)
 def test_one_client_serves_loop_after_loop_and_thread_beside_thread() -> None:
     """Fault matrix row 124."""
     answers: list[str] = []
@@ -990,6 +1031,7 @@ def test_one_client_serves_loop_after_loop_and_thread_beside_thread() -> None:
     assert answers == ["fine"] * 9
 
 
+@pytest.mark.rows(42, 126)
 @pytest.mark.parametrize(
     ("way", "fault", "retry"),
     [
@@ -1014,6 +1056,7 @@ async def test_cancellation_passes_and_closes_the_connection(
         assert server.client_left(within_s=0.5)
 
 
+@pytest.mark.rows(126)
 async def test_a_run_that_is_over_before_it_begins_sends_nothing() -> None:
     """Fault matrix row 126."""
     with FaultServer(FINE) as server:
@@ -1024,6 +1067,7 @@ async def test_a_run_that_is_over_before_it_begins_sends_nothing() -> None:
     assert not server.peers
 
 
+@pytest.mark.rows(43)
 async def test_leaving_a_stream_closes_its_connection() -> None:
     """Fault matrix row 43."""
     with FaultServer(drip(STREAM_HEAD, http_chunk(sse(chunk("x"))))) as server:
@@ -1033,6 +1077,7 @@ async def test_leaving_a_stream_closes_its_connection() -> None:
         assert server.client_left(within_s=0.5)
 
 
+@pytest.mark.rows("R9")
 async def test_after_a_failure_the_same_client_serves_the_next_run() -> None:
     """Rule R9."""
     with FaultServer(stream(chunk("Hel")), FINE) as server:

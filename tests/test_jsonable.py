@@ -173,6 +173,7 @@ CASES = [
 ]
 
 
+@pytest.mark.rows(79, 80, 81, 83)
 @pytest.mark.parametrize(("value", "expected"), CASES)
 def test_what_becomes_what(value: object, expected: object) -> None:
     converted = to_jsonable(value)
@@ -194,6 +195,7 @@ class Rude:
         raise RuntimeError("no")
 
 
+@pytest.mark.rows(79)
 @pytest.mark.parametrize(
     ("value", "where", "found"),
     [
@@ -312,6 +314,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.rows(79, 80, 81)
 @given(VALUES)
 def test_what_comes_back_can_always_be_written_as_strict_json(value: object) -> None:
     try:

@@ -84,6 +84,7 @@ async def test_no_more_calls_run_at_once_than_the_agent_allows(emulator: Emulato
     assert most == 2
 
 
+@pytest.mark.rows(63)
 async def test_responses_come_in_the_order_of_the_calls(emulator: Emulator, client: GeminiClient) -> None:
     later = anyio.Event()
 
@@ -107,6 +108,7 @@ def echo(word: str) -> str:
     return word
 
 
+@pytest.mark.rows(63)
 async def test_ids_are_echoed_where_the_model_gives_them(emulator: Emulator, client: GeminiClient) -> None:
     emulator.reply(call("echo", word="a"), call("echo", word="b"))
     emulator.reply(text("Done."))
@@ -117,6 +119,7 @@ async def test_ids_are_echoed_where_the_model_gives_them(emulator: Emulator, cli
     assert [answer["id"] for answer in answers(emulator)] == asked
 
 
+@pytest.mark.rows(63)
 async def test_no_ids_are_made_up_where_the_model_gives_none(emulator: Emulator, client: GeminiClient) -> None:
     emulator.reply(call("echo", word="a"), call("echo", word="b"))
     emulator.reply(text("Done."))
@@ -174,6 +177,7 @@ def calling_mode(body: Any) -> object:
     return body.get("toolConfig", {}).get("functionCallingConfig", {}).get("mode")
 
 
+@pytest.mark.rows(61)
 async def test_the_last_turn_is_kept_for_an_answer_without_functions(emulator: Emulator, client: GeminiClient) -> None:
     emulator.reply(call("echo", word="a"))
     emulator.reply(call("echo", word="b"))
@@ -196,6 +200,7 @@ LIMITS = [
 ]
 
 
+@pytest.mark.rows(60)
 @pytest.mark.parametrize("limits", LIMITS)
 async def test_each_limit_leads_to_a_last_turn(emulator: Emulator, client: GeminiClient, limits: Limits) -> None:
     for _ in range(2):
@@ -214,6 +219,7 @@ RAISING = [
 ]
 
 
+@pytest.mark.rows(60)
 @pytest.mark.parametrize(("limits", "name"), RAISING)
 async def test_a_limit_can_end_the_run(emulator: Emulator, client: GeminiClient, limits: Limits, name: str) -> None:
     for _ in range(2):
@@ -226,6 +232,7 @@ async def test_a_limit_can_end_the_run(emulator: Emulator, client: GeminiClient,
     assert len(emulator.requests) == 2
 
 
+@pytest.mark.rows(61, 66)
 async def test_a_call_in_the_last_turn_is_not_run(emulator: Emulator, client: GeminiClient) -> None:
     ran: list[str] = []
 
@@ -241,6 +248,7 @@ async def test_a_call_in_the_last_turn_is_not_run(emulator: Emulator, client: Ge
     assert not ran
 
 
+@pytest.mark.rows(61)
 async def test_a_call_in_the_last_turn_of_a_typed_answer_is_not_run(emulator: Emulator, client: GeminiClient) -> None:
     ran: list[str] = []
 
@@ -256,6 +264,7 @@ async def test_a_call_in_the_last_turn_of_a_typed_answer_is_not_run(emulator: Em
     assert not ran
 
 
+@pytest.mark.rows(59)
 async def test_a_model_that_calls_for_ever_is_stopped(emulator: Emulator, client: GeminiClient) -> None:
     for _ in range(5):
         emulator.reply(reply(call("echo", word="again")))

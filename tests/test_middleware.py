@@ -11,6 +11,7 @@ from agentkit import (
     GeminiClient,
     Middleware,
     RunContext,
+    RunFailed,
     ToolCall,
     ToolFinished,
 )
@@ -203,6 +204,7 @@ async def test_an_answer_of_a_middleware_becomes_json(
     assert told(emulator) == [response]
 
 
+@pytest.mark.rows(128)
 async def test_an_answer_of_a_middleware_that_cannot_be_sent_is_an_error_of_the_program(
     emulator: Emulator, client: GeminiClient
 ) -> None:
@@ -212,7 +214,10 @@ async def test_an_answer_of_a_middleware_that_cannot_be_sent_is_an_error_of_the_
         await Agent(MODEL, tools=[echo], client=client, middleware=[Guard({"x": object()})]).run("Go.")
 
 
-async def test_what_a_middleware_raises_leaves_as_itself(emulator: Emulator, client: GeminiClient) -> None:
+@pytest.mark.rows(128)
+async def test_what_a_middleware_raises_ends_the_run_and_loses_nothing(
+    emulator: Emulator, client: GeminiClient
+) -> None:
     class Picky(Middleware):
         async def around_tool(
             self, context: RunContext[Any], call: ToolCall, proceed: ProceedTool
@@ -221,8 +226,13 @@ async def test_what_a_middleware_raises_leaves_as_itself(emulator: Emulator, cli
 
     emulator.reply(call("echo", word="x"))
 
-    with pytest.raises(PermissionError, match="not this one"):
+    with pytest.raises(RunFailed, match="PermissionError: not this one") as caught:
         await Agent(MODEL, tools=[echo], client=client, middleware=[Picky()]).run("Go.")
+
+    assert isinstance(caught.value.__cause__, PermissionError)
+    emulator.reply(text("Done."))
+    result = await Agent(MODEL, tools=[echo], client=client).resume(caught.value.state)
+    assert (result.output, told(emulator)) == ("Done.", [{"output": "x"}])
 
 
 async def test_a_middleware_sees_what_a_failing_tool_answers(emulator: Emulator, client: GeminiClient) -> None:

@@ -126,6 +126,7 @@ INVALID = [
 ]
 
 
+@pytest.mark.rows(68)
 @pytest.mark.parametrize(("said", "problem"), INVALID)
 async def test_an_answer_that_does_not_fit_is_asked_for_again_with_the_reason(
     emulator: Emulator, client: GeminiClient, said: str, problem: str
@@ -141,6 +142,7 @@ async def test_an_answer_that_does_not_fit_is_asked_for_again_with_the_reason(
     assert problem.lower() in asked_again["parts"][0]["text"].lower()
 
 
+@pytest.mark.rows(68)
 async def test_repairs_end(emulator: Emulator, client: GeminiClient) -> None:
     for _ in range(3):
         emulator.reply(text("many"))
@@ -158,6 +160,7 @@ BAD_ARGUMENTS = [
 ]
 
 
+@pytest.mark.rows(68)
 @pytest.mark.parametrize(("args", "problem"), BAD_ARGUMENTS)
 async def test_a_final_answer_that_does_not_fit_is_answered_with_the_reason(
     emulator: Emulator, client: GeminiClient, args: dict[str, Any], problem: str
@@ -194,6 +197,7 @@ async def test_a_refused_final_answer_is_seen_as_failed(emulator: Emulator, clie
     assert finished == [True, False]
 
 
+@pytest.mark.rows(55, 68)
 async def test_json_that_was_cut_is_no_answer(emulator: Emulator, client: GeminiClient) -> None:
     emulator.reply(text('{"title": "Os'), finish("MAX_TOKENS"))
 
@@ -203,6 +207,7 @@ async def test_json_that_was_cut_is_no_answer(emulator: Emulator, client: Gemini
     assert caught.value.partial == '{"title": "Os'
 
 
+@pytest.mark.rows(68)
 @pytest.mark.parametrize("fence", ["```json\n{}\n```", "```\n{}\n```", "  {}\n"], ids=["json-fence", "fence", "blanks"])
 async def test_json_in_a_fence_is_read(emulator: Emulator, client: GeminiClient, fence: str) -> None:
     emulator.reply(text(fence.replace("{}", '{"title": "Oslo", "days": 2}')))

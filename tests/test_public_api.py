@@ -70,7 +70,8 @@ ERRORS = [
     errors.MalformedCall("MALFORMED_FUNCTION_CALL", "print(", 3),
     errors.OutputInvalid("no number", "abc"),
     errors.LimitExceeded("turns", 3, 3),
-    errors.LoopDetected("t", 3),
+    errors.LoopDetected("call", ("t",), 3),
+    errors.RunFailed("OSError", "no disk"),
     errors.ToolFailed("t", "ValueError: x"),
     errors.ToolError("try another city"),
 ]

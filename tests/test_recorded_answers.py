@@ -1,10 +1,10 @@
 """Every recorded answer through the client and the loop: a result, or an error of ours, and nothing else."""
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import anyio
-import pytest
 
 from agentkit import Agent, AgentKitError, GeminiClient, Retry
 from agentkit.testing import Asked, Emulator, Reply, recorded, reply
@@ -17,7 +17,7 @@ def chunks(exchange: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @needs_traffic
-def test_every_recorded_answer_gives_a_result_or_one_of_our_errors(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_recorded_answer_gives_a_result_or_one_of_our_errors(show: Callable[[str], None]) -> None:
     current: list[dict[str, Any]] = []
     outcomes: Counter[str] = Counter()
 
@@ -47,5 +47,4 @@ def test_every_recorded_answer_gives_a_result_or_one_of_our_errors(capsys: pytes
 
     assert outcomes["a result"] > outcomes.total() / 2
     shown = ", ".join(f"{count} {name}" for name, count in outcomes.most_common())
-    with capsys.disabled():
-        print(f"\n   {outcomes.total()} recorded answers: {shown}")
+    show(f"{outcomes.total()} recorded answers: {shown}")

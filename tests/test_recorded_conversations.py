@@ -206,13 +206,14 @@ def describe_difference(sent: Sequence[Sequence[Json]], expected: Sequence[Seque
 # The recordings.
 
 
+@pytest.mark.rows(71)
 @needs_traffic
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "anyio_backend", ["asyncio"]
 )  # Trio starts equal calls in any order, and only it tells them apart
 async def test_agentkit_goes_through_recorded_conversations_as_their_clients_did(
-    capsys: pytest.CaptureFixture[str],
+    show: Callable[[str], None],
 ) -> None:
     chats = find_chats(exchanges())
     conversations, excluded = read_all(chats)
@@ -224,8 +225,7 @@ async def test_agentkit_goes_through_recorded_conversations_as_their_clients_did
     verdicts = [(entry.conversation, judge(entry)) for entry in played]
     ended = Counter(verdict for conversation, verdict in verdicts if not conversation.open_calls)
     paused = Counter(verdict for conversation, verdict in verdicts if conversation.open_calls)
-    with capsys.disabled():
-        print(table(len(chats), conversations, ended, paused, excluded))
+    show(table(len(chats), conversations, ended, paused, excluded))
     wrong = {conversation.name: verdict for conversation, verdict in verdicts if verdict not in ("equal", EXPLAINED)}
     assert not wrong
     assert ended["equal"] >= 0.95 * ended.total() > 0

@@ -70,6 +70,7 @@ def test_the_wait(attempt: int, error: GeminiError, expected: float) -> None:
         pytest.param(2, DeadlineExceeded("the answer", 5.0), id="a time-out is tried once more, not twice"),
     ],
 )
+@pytest.mark.rows(33)
 def test_what_is_not_asked_again(attempt: int, error: GeminiError) -> None:
     assert delay_s(error, attempt=attempt) is None
 
@@ -103,6 +104,7 @@ def test_a_wait_that_would_outlast_the_deadline_is_not_begun() -> None:
     luck=st.floats(0, 1, exclude_max=True),
     remaining_s=st.floats(0, 1000) | st.just(math.inf),
 )
+@pytest.mark.rows(31, 33, "R4")
 def test_no_wait_is_shorter_than_asked_for_or_longer_than_what_is_left(
     attempt: int, hint_s: float | None, luck: float, remaining_s: float
 ) -> None:
@@ -130,6 +132,7 @@ def test_counts_that_make_no_sense_are_refused_at_once(name: str, value: object)
         Retry(**{name: value})  # type: ignore[arg-type]
 
 
+@pytest.mark.rows(34)
 def test_an_empty_budget_allows_no_retry_and_successes_fill_it_again() -> None:
     budget = RetryBudget(30)
 

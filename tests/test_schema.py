@@ -448,6 +448,7 @@ def _many_contexts(*contexts: Context[int]) -> None: ...
 def _unpacked_list(**options: te.Unpack[list[int]]) -> None: ...  # type: ignore[misc]
 
 
+@pytest.mark.rows(89, 91)
 @pytest.mark.parametrize(
     ("function", "options", "parameter", "said"),
     [
@@ -495,6 +496,7 @@ def test_a_lambda_with_a_name_still_needs_types() -> None:
         read(lambda x: x, name="double")
 
 
+@pytest.mark.rows(84)
 def test_the_values_given_share_nothing_with_what_was_sent() -> None:
     def tool(items: Any, table: dict[str, Any]) -> None:
         items[0]["a"].append(2)

@@ -382,6 +382,7 @@ def test_a_root_reference_is_opened_so_that_the_root_is_an_object() -> None:
     assert describe_type(Node, mode="validation") == {**NODE, "$defs": {"Node": NODE}}
 
 
+@pytest.mark.rows(90)
 @pytest.mark.parametrize(
     "tp",
     [
@@ -455,6 +456,7 @@ READ_BY_GEMINI = {
 IGNORED_BY_GEMINI = {"default", "uniqueItems", "exclusiveMinimum", "exclusiveMaximum", "pattern"}
 
 
+@pytest.mark.rows(90)
 @given(TYPES)
 def test_every_schema_keeps_to_what_gemini_reads(tp: object) -> None:
     schema = describe_type(tp, mode="validation")

@@ -108,6 +108,7 @@ def test_a_copy_goes_its_own_way() -> None:
     assert (state.pending[0].waiting, len(state.contents), state.failures) == (True, 1, [])
 
 
+@pytest.mark.rows(103)
 def test_a_run_cut_at_any_byte_is_refused() -> None:
     saved = begun().dump_json()
 
@@ -151,6 +152,7 @@ DAMAGED = [
 ]
 
 
+@pytest.mark.rows(103)
 @pytest.mark.parametrize("data", DAMAGED)
 def test_damaged_data_is_refused(data: bytes | str) -> None:
     with pytest.raises(StateInvalid) as caught:
@@ -159,9 +161,24 @@ def test_damaged_data_is_refused(data: bytes | str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.rows(104)
 def test_a_newer_version_is_refused_with_both_versions_named() -> None:
-    with pytest.raises(StateInvalid, match=r"version 99; this agentkit reads up to 1. Update agentkit"):
+    with pytest.raises(StateInvalid, match=r"version 99; this agentkit reads up to 2. Update agentkit"):
         RunState.load_json(changed(version=99))
+
+
+@pytest.mark.rows(104)
+def test_a_run_that_the_first_version_saved_is_read() -> None:
+    stored = json.loads(changed(version=1))
+    for name in ("loops", "loop_start", "whole_results", "placeholders"):
+        del stored[name]
+    for stored_call in stored["pending"]:
+        del stored_call["reason"]
+
+    state = RunState.load_json(json.dumps(stored))
+
+    assert (state.loops, state.whole_results, state.placeholders) == (0, {}, False)
+    assert json.loads(state.dump_json())["version"] == 2
 
 
 @pytest.mark.anyio
@@ -203,6 +220,7 @@ FAILURES = [
 ]
 
 
+@pytest.mark.rows("R5")
 @pytest.mark.anyio
 @pytest.mark.parametrize("bad", FAILURES)
 async def test_a_run_goes_on_after_a_failure(emulator: Emulator, bad: list[Reply]) -> None:
@@ -221,6 +239,7 @@ async def test_a_run_goes_on_after_a_failure(emulator: Emulator, bad: list[Reply
     assert (await agent.resume(state)).output == "At last."
 
 
+@pytest.mark.rows(127)
 @pytest.mark.anyio
 async def test_a_run_goes_on_after_its_deadline(emulator: Emulator, client: GeminiClient) -> None:
     emulator.reply(delay(5), text("Late."))
@@ -263,6 +282,7 @@ async def test_resuming_leaves_the_saved_run_as_it_is(emulator: Emulator, client
     assert caught.value.state.dump_json() == before
 
 
+@pytest.mark.rows("R7")
 @pytest.mark.anyio
 async def test_calls_that_were_answered_are_not_made_again(emulator: Emulator, client: GeminiClient) -> None:
     ran: list[str] = []

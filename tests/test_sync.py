@@ -40,6 +40,7 @@ def test_a_run_blocks_until_its_answer(emulator: Emulator, agent: Agent[Any, str
     assert agent.run_sync("Hello.").output == "Hi."
 
 
+@pytest.mark.rows(124)
 def test_an_agent_runs_again_and_again(emulator: Emulator, agent: Agent[Any, str]) -> None:
     for number in range(3):
         emulator.reply(text(str(number)))
@@ -47,6 +48,7 @@ def test_an_agent_runs_again_and_again(emulator: Emulator, agent: Agent[Any, str
     assert [agent.run_sync("Count.").output for _ in range(3)] == ["0", "1", "2"]
 
 
+@pytest.mark.rows(124)
 def test_an_agent_runs_in_several_threads(emulator: Emulator, agent: Agent[Any, str]) -> None:
     for _ in range(6):
         emulator.reply(text("Hi."))

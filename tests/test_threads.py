@@ -32,12 +32,14 @@ with serve(Emulator()) as gemini:
 """
 
 
+@pytest.mark.rows(77)
 def test_a_tool_that_never_returns_ends_neither_the_run_nor_keeps_the_interpreter() -> None:
     done = subprocess.run([sys.executable, "-c", NEVER_RETURNS], capture_output=True, text=True, check=True, timeout=30)
 
     assert done.stdout == "done\n"
 
 
+@pytest.mark.rows(77)
 @pytest.mark.anyio
 async def test_a_tool_that_returns_after_its_time_limit_is_dropped(emulator: Emulator, client: GeminiClient) -> None:
     go_on, ended = threading.Event(), threading.Event()

@@ -204,6 +204,7 @@ BAD_FUNCTIONS = [
 ]
 
 
+@pytest.mark.rows(89, 91)
 @pytest.mark.parametrize(("function", "sentence"), BAD_FUNCTIONS)
 def test_a_function_that_cannot_be_declared_is_refused(function: Callable[..., Any], sentence: str) -> None:
     with pytest.raises(ToolDefinitionError, match=sentence):

@@ -11,6 +11,7 @@ from agentkit import (
     ConfigurationError,
     GeminiClient,
     InvalidRequest,
+    RunFailed,
     Tool,
     ToolDefinitionError,
     Toolset,
@@ -161,13 +162,14 @@ async def test_a_toolset_is_closed_when_a_stream_is_left_early(emulator: Emulato
 async def test_what_was_opened_is_closed_when_the_next_cannot_open(emulator: Emulator, client: GeminiClient) -> None:
     log: list[str] = []
 
-    with pytest.raises(OSError, match="no such server"):
+    with pytest.raises(RunFailed, match="OSError: no such server"):
         await Agent(MODEL, tools=[Log(log), Broken()], client=client).run("Go.")
 
     assert log == ["open log", "close log"]
     assert not emulator.requests
 
 
+@pytest.mark.rows(89)
 async def test_equal_names_that_show_at_opening_are_refused(emulator: Emulator, client: GeminiClient) -> None:
     log: list[str] = []
 

@@ -79,6 +79,7 @@ async def test_connections_are_kept_and_used_again() -> None:
     assert [request.connection for request in server.requests] == [0, 0, 0]
 
 
+@pytest.mark.rows(1)
 async def test_nothing_listening_names_host_and_port() -> None:
     """Fault matrix row 1."""
     with FaultServer() as server:
@@ -91,6 +92,7 @@ async def test_nothing_listening_names_host_and_port() -> None:
     assert "timed out" not in str(caught.value)
 
 
+@pytest.mark.rows(2)
 async def test_a_name_without_a_host_is_named_and_not_asked_again() -> None:
     """Fault matrix row 2: no label of a name may be longer than 63 characters, so no look-up leaves the machine."""
     with pytest.raises(ConnectionFailed, match=r"no-such-host.*there is no host of this name") as caught:
@@ -99,6 +101,7 @@ async def test_a_name_without_a_host_is_named_and_not_asked_again() -> None:
     assert not caught.value.retryable
 
 
+@pytest.mark.rows(5, "R4")
 async def test_no_answer_ends_in_a_deadline_and_a_closed_connection() -> None:
     """Fault matrix row 5."""
     with FaultServer(silent()) as server:
@@ -116,6 +119,7 @@ async def test_no_answer_ends_in_a_deadline_and_a_closed_connection() -> None:
         pytest.param(raw(STREAM_HEAD, http_chunk(b"x"), then=Peer.pause_long), id="a body that stops"),
     ],
 )
+@pytest.mark.rows(6, 7, "R4")
 async def test_a_dripping_answer_ends_although_each_read_succeeds(scenario: object) -> None:
     """Fault matrix rows 6 and 7."""
     with FaultServer(scenario) as server:  # type: ignore[arg-type]
@@ -139,6 +143,7 @@ async def test_the_time_of_a_slow_reader_does_not_count() -> None:
     assert size > 600_000
 
 
+@pytest.mark.rows(8)
 async def test_a_reset_before_the_answer_is_a_failed_connection() -> None:
     """Fault matrix row 8."""
     with FaultServer(reset_after(), answer(b"fine")) as server:
@@ -154,6 +159,7 @@ async def test_a_reset_before_the_answer_is_a_failed_connection() -> None:
 
 
 @pytest.mark.parametrize("drop", [Peer.finish, Peer.reset], ids=["closed", "reset"])
+@pytest.mark.rows(9)
 async def test_a_connection_dropped_while_idle_is_replaced_without_a_word(drop: object) -> None:
     """Fault matrix row 9: seen before the next request."""
     with FaultServer(then_drop(answer(b"one"), drop), answer(b"two")) as server:  # type: ignore[arg-type]
@@ -167,6 +173,7 @@ async def test_a_connection_dropped_while_idle_is_replaced_without_a_word(drop: 
 
 
 @pytest.mark.parametrize("drop", [raw(then=Peer.finish), reset_after()], ids=["closed", "reset"])
+@pytest.mark.rows(9)
 async def test_a_connection_dropped_under_the_next_request_is_replaced_once(drop: object) -> None:
     """Fault matrix row 9: the request crosses the end of the connection on its way."""
     with FaultServer(answer(b"one"), drop, answer(b"two")) as server:  # type: ignore[arg-type]
@@ -203,6 +210,7 @@ async def test_a_fresh_connection_that_drops_is_not_replaced() -> None:
         pytest.param(reset_after(STREAM_HEAD, http_chunk(b"x")), ConnectionFailed, True, id="a reset in the body"),
     ],
 )
+@pytest.mark.rows(10, 11)
 async def test_a_broken_answer_has_a_typed_error(
     scenario: object, expected: type[GeminiError], is_retryable: bool
 ) -> None:
@@ -213,6 +221,7 @@ async def test_a_broken_answer_has_a_typed_error(
     assert caught.value.retryable is is_retryable
 
 
+@pytest.mark.rows(37)
 async def test_interim_answers_trailers_and_chunk_extensions_are_ignored() -> None:
     """Fault matrix row 37."""
     packets = (
@@ -226,6 +235,7 @@ async def test_interim_answers_trailers_and_chunk_extensions_are_ignored() -> No
         assert await fetch(server.url) == (200, b"hello")
 
 
+@pytest.mark.rows(38)
 async def test_an_answer_before_the_request_was_read_is_the_answer() -> None:
     """Fault matrix row 38."""
 
@@ -242,6 +252,7 @@ async def test_an_answer_before_the_request_was_read_is_the_answer() -> None:
         await transport.aclose()
 
 
+@pytest.mark.rows(42)
 async def test_cancelling_closes_the_connection_at_once() -> None:
     """Fault matrix row 42."""
     with FaultServer(raw(STREAM_HEAD, http_chunk(b"x"), then=Peer.pause_long)) as server:
@@ -252,6 +263,7 @@ async def test_cancelling_closes_the_connection_at_once() -> None:
         assert server.client_left(within_s=0.5)
 
 
+@pytest.mark.rows(43)
 async def test_leaving_a_stream_early_closes_the_connection_at_once() -> None:
     """Fault matrix row 43; warnings are errors here, and both event loops warn of generators left behind."""
     with FaultServer(drip(STREAM_HEAD, http_chunk(b"x" * 1000), 0.01)) as server:
@@ -265,6 +277,7 @@ async def test_leaving_a_stream_early_closes_the_connection_at_once() -> None:
         await transport.aclose()
 
 
+@pytest.mark.rows(41)
 async def test_cancelled_requests_leave_no_connection_taken() -> None:
     """Fault matrix row 41."""
     with FaultServer(*[silent()] * 30, answer(b"fine")) as server:
@@ -292,6 +305,7 @@ def packed(encoding: str, data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "gzip in two members", "deflate", "deflate without header"])
+@pytest.mark.rows(22)
 async def test_packed_bodies_are_unpacked(encoding: str) -> None:
     """Fault matrix row 22."""
     text = "Grüße ".encode() * 100
@@ -300,6 +314,7 @@ async def test_packed_bodies_are_unpacked(encoding: str) -> None:
         assert await fetch(server.url) == (200, text)
 
 
+@pytest.mark.rows(22)
 async def test_each_event_of_a_packed_stream_comes_before_the_next_is_sent() -> None:
     """Fault matrix row 22."""
     squeeze = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
@@ -323,6 +338,7 @@ async def test_each_event_of_a_packed_stream_comes_before_the_next_is_sent() -> 
         pytest.param("br", b"x", id="an encoding that was not asked for"),
     ],
 )
+@pytest.mark.rows(24)
 async def test_a_body_that_is_not_what_its_encoding_says_is_a_protocol_error(encoding: str, body: bytes) -> None:
     """Fault matrix row 24."""
     with FaultServer(answer(body, headers={"content-encoding": encoding})) as server:
@@ -337,6 +353,7 @@ async def test_a_body_that_is_not_what_its_encoding_says_is_a_protocol_error(enc
     st.lists(st.integers(0, 5000), max_size=6),
     st.sampled_from(["gzip", "gzip in two members", "deflate", "x"]),
 )
+@pytest.mark.rows(22)
 def test_unpacking_does_not_depend_on_the_cuts(data: bytes, cuts: list[int], encoding: str) -> None:
     whole = packed(encoding, data)
     marks = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
@@ -349,6 +366,7 @@ def test_unpacking_does_not_depend_on_the_cuts(data: bytes, cuts: list[int], enc
 
 
 @given(st.binary(max_size=200))
+@pytest.mark.rows(24)
 def test_unpacking_anything_gives_bytes_or_says_that_it_is_damaged(data: bytes) -> None:
     unpack = unpacker("deflate")
     try:
@@ -358,6 +376,7 @@ def test_unpacking_anything_gives_bytes_or_says_that_it_is_damaged(data: bytes) 
         pass
 
 
+@pytest.mark.rows(23)
 def test_a_small_body_that_unpacks_to_a_huge_one_comes_in_small_pieces() -> None:
     """Fault matrix row 23: the reader can stop at its limit, and memory does not grow with the whole."""
     bomb = gzip.compress(bytes(100 * 1024 * 1024), compresslevel=1)
@@ -372,12 +391,14 @@ def test_a_small_body_that_unpacks_to_a_huge_one_comes_in_small_pieces() -> None
 
 @pytest.mark.parametrize("name", ["connect_s", "first_byte_s", "between_chunks_s", "total_s"])
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "5", True, None], ids=repr)
+@pytest.mark.rows("R4")
 def test_no_wait_is_endless(name: str, value: object) -> None:
     """Fault matrix row 121 and rule R4."""
     with pytest.raises(ConfigurationError, match=f"{name}="):
         Timeouts(**{name: value})  # type: ignore[arg-type]
 
 
+@pytest.mark.rows("R3")
 def test_a_request_shows_neither_key_nor_body() -> None:
     shown = repr(HttpRequest(method="POST", url="https://host/x", headers={"x-goog-api-key": "sesame"}, body=b"prompt"))
 
@@ -422,6 +443,7 @@ def tls_server(certificate: Path) -> Iterator[FaultServer]:
         yield server
 
 
+@pytest.mark.rows(4)
 async def test_a_certificate_that_nobody_vouches_for_is_refused(tls_server: FaultServer) -> None:
     """Fault matrix row 4."""
     with pytest.raises(
@@ -433,6 +455,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(tls_server: Faul
     assert not tls_server.requests
 
 
+@pytest.mark.rows(4)
 async def test_a_certificate_for_another_name_is_refused(
     tls_server: FaultServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -443,6 +466,7 @@ async def test_a_certificate_for_another_name_is_refused(
         await fetch(tls_server.url)
 
 
+@pytest.mark.rows(4)
 async def test_plain_http_on_a_tls_port_is_explained() -> None:
     """Fault matrix row 4."""
 
@@ -465,6 +489,7 @@ async def test_a_certificate_file_that_is_not_there_is_a_configuration_error(mon
 # -- Proxies -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.rows(39)
 async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault matrix row 39."""
     with FaultServer(answer(b"through")) as proxy:
@@ -475,6 +500,7 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "http://localhost:{port}"])
+@pytest.mark.rows(39)
 async def test_this_machine_is_never_asked_through_a_proxy(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault matrix row 39."""
     with FaultServer(answer(b"direct")) as server:
@@ -482,6 +508,7 @@ async def test_this_machine_is_never_asked_through_a_proxy(url: str, monkeypatch
         assert await fetch(url.format(port=server.port)) == (200, b"direct")
 
 
+@pytest.mark.rows(39)
 async def test_a_proxy_that_refuses_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault matrix row 39."""
     with FaultServer(status(407)) as proxy:
@@ -495,6 +522,7 @@ async def test_a_proxy_that_refuses_is_named_without_its_password(monkeypatch: p
 
 
 @pytest.mark.parametrize("name", ["no_proxy", "trust_env"])
+@pytest.mark.rows(39)
 async def test_exceptions_from_proxies_are_respected(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fault matrix row 39. The name has no host, so nothing leaves the machine."""
     with FaultServer(answer(b"through")) as proxy:

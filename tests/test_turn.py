@@ -73,6 +73,7 @@ def config(emulator: Emulator, request: int) -> tuple[object, object]:
     return body.get("generationConfig", {}).get("temperature"), mode
 
 
+@pytest.mark.rows(50)
 async def test_a_malformed_call_is_asked_again_colder(emulator: Emulator, agent: Agent[Any, str]) -> None:
     emulator.reply(MALFORMED)
     emulator.reply(text("Fine."))
@@ -84,6 +85,7 @@ async def test_a_malformed_call_is_asked_again_colder(emulator: Emulator, agent:
     assert (result.usage.turns, result.usage.requests) == (1, 2)
 
 
+@pytest.mark.rows(50)
 async def test_the_third_attempt_forces_a_call(emulator: Emulator, agent: Agent[Any, str], counter: Counter) -> None:
     emulator.reply(MALFORMED)
     emulator.reply(MALFORMED)
@@ -96,6 +98,7 @@ async def test_the_third_attempt_forces_a_call(emulator: Emulator, agent: Agent[
     assert counter.ran == 1
 
 
+@pytest.mark.rows(50, "R5")
 async def test_after_three_malformed_calls_the_run_ends_with_the_services_words(
     emulator: Emulator, agent: Agent[Any, str], counter: Counter
 ) -> None:
@@ -119,6 +122,7 @@ BAD_ANSWERS = [
 ]
 
 
+@pytest.mark.rows(50, 51, 55, "R6")
 @pytest.mark.parametrize("bad", BAD_ANSWERS)
 async def test_no_call_of_a_bad_answer_runs(
     emulator: Emulator, agent: Agent[Any, str], counter: Counter, bad: Reply
@@ -130,6 +134,7 @@ async def test_no_call_of_a_bad_answer_runs(
     assert counter.ran == 0
 
 
+@pytest.mark.rows(55, "R6")
 async def test_a_cut_call_is_explained_to_the_model_once(
     emulator: Emulator, agent: Agent[Any, str], counter: Counter
 ) -> None:
@@ -143,6 +148,7 @@ async def test_a_cut_call_is_explained_to_the_model_once(
     assert counter.ran == 0
 
 
+@pytest.mark.rows(51)
 async def test_an_unexpected_call_of_a_known_function_is_told_what_to_do(
     emulator: Emulator, agent: Agent[Any, str]
 ) -> None:
@@ -156,6 +162,7 @@ async def test_an_unexpected_call_of_a_known_function_is_told_what_to_do(
     assert unknown == "There is no function 'conut'. Did you mean 'count'? Available: count."
 
 
+@pytest.mark.rows(66)
 async def test_calls_where_no_functions_were_offered_are_not_run(emulator: Emulator, client: GeminiClient) -> None:
     emulator.reply(call("count"))
     emulator.reply(text("Fine."))
@@ -164,6 +171,7 @@ async def test_calls_where_no_functions_were_offered_are_not_run(emulator: Emula
     assert config(emulator, 1) == (0, None)
 
 
+@pytest.mark.rows(53)
 async def test_an_empty_answer_is_asked_for_once_more(emulator: Emulator, agent: Agent[Any, str]) -> None:
     emulator.reply(empty())
     emulator.reply(text("Fine."))
@@ -172,6 +180,7 @@ async def test_an_empty_answer_is_asked_for_once_more(emulator: Emulator, agent:
     assert emulator.requests[0] == emulator.requests[1]
 
 
+@pytest.mark.rows(53)
 async def test_two_empty_answers_end_the_run(emulator: Emulator, agent: Agent[Any, str]) -> None:
     emulator.reply(empty())
     emulator.reply(empty())
@@ -180,6 +189,7 @@ async def test_two_empty_answers_end_the_run(emulator: Emulator, agent: Agent[An
         await agent.run("Go.")
 
 
+@pytest.mark.rows(53)
 async def test_thoughts_alone_are_an_empty_answer(emulator: Emulator, client: GeminiClient) -> None:
     emulator.reply(think("Hm."))
     emulator.reply(think("Hm."))
@@ -188,6 +198,7 @@ async def test_thoughts_alone_are_an_empty_answer(emulator: Emulator, client: Ge
         await Agent(MODEL, client=client, include_thoughts=True).run("Go.")
 
 
+@pytest.mark.rows(56)
 async def test_a_blocked_prompt_is_not_sent_again(emulator: Emulator, agent: Agent[Any, str]) -> None:
     emulator.reply(blocked("PROHIBITED_CONTENT"))
 
@@ -197,6 +208,7 @@ async def test_a_blocked_prompt_is_not_sent_again(emulator: Emulator, agent: Age
     assert len(emulator.requests) == 1
 
 
+@pytest.mark.rows(56, "R5")
 async def test_a_blocked_answer_keeps_its_half_text_out_of_the_history(
     emulator: Emulator, agent: Agent[Any, str]
 ) -> None:
@@ -209,6 +221,7 @@ async def test_a_blocked_answer_keeps_its_half_text_out_of_the_history(
     assert len(caught.value.state.contents) == 1
 
 
+@pytest.mark.rows(55)
 async def test_a_cut_text_is_an_answer_that_says_so(emulator: Emulator, agent: Agent[Any, str]) -> None:
     emulator.reply(text("Once upon"), finish("MAX_TOKENS"))
 
@@ -217,6 +230,7 @@ async def test_a_cut_text_is_an_answer_that_says_so(emulator: Emulator, agent: A
     assert (result.output, result.stop) == ("Once upon", "truncated")
 
 
+@pytest.mark.rows(65)
 async def test_text_beside_a_call_is_kept_but_is_not_the_answer(emulator: Emulator, agent: Agent[Any, str]) -> None:
     emulator.reply(text("Let me look."), call("count", word="x"))
     emulator.reply(text("Done."))
@@ -228,6 +242,7 @@ async def test_text_beside_a_call_is_kept_but_is_not_the_answer(emulator: Emulat
     assert [next(iter(said.keys() - {"thoughtSignature"})) for said in sent] == ["text", "functionCall"]
 
 
+@pytest.mark.rows(67)
 async def test_the_first_of_several_candidates_counts(
     emulator: Emulator, agent: Agent[Any, str], counter: Counter
 ) -> None:
@@ -239,6 +254,7 @@ async def test_the_first_of_several_candidates_counts(
     assert counter.ran == 0
 
 
+@pytest.mark.rows(53, 70)
 async def test_a_content_without_its_role_goes_back_as_the_models(
     emulator: Emulator, agent: Agent[Any, str], counter: Counter
 ) -> None:
@@ -250,6 +266,7 @@ async def test_a_content_without_its_role_goes_back_as_the_models(
     assert counter.ran == 1
 
 
+@pytest.mark.rows(70)
 async def test_the_served_version_is_reported(emulator: Emulator, agent: Agent[Any, str]) -> None:
     said = {"content": {"role": "model", "parts": [{"text": "Hi."}]}, "finishReason": "STOP"}
     emulator.reply(recorded([{"candidates": [said], "modelVersion": "gemini-9"}]))
@@ -316,6 +333,7 @@ async def test_a_turn_reports_what_it_spent(emulator: Emulator, agent: Agent[Any
     assert (result.usage.input_tokens, result.usage.output_tokens, result.usage.thought_tokens) == (30, 12, 1)
 
 
+@pytest.mark.rows(58)
 async def test_unknown_parts_and_fields_go_back_as_they_came(counter: Counter) -> None:
     content = {
         "role": "model",
@@ -338,6 +356,7 @@ async def test_unknown_parts_and_fields_go_back_as_they_came(counter: Counter) -
     assert emulator.requests[1]["contents"][1] == content
 
 
+@pytest.mark.rows(62)
 async def test_parts_are_neither_merged_nor_moved(emulator: Emulator, agent: Agent[Any, str]) -> None:
     said = [
         {"text": "a"},

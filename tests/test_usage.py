@@ -17,12 +17,14 @@ WRONG = [
 ]
 
 
+@pytest.mark.rows(121)
 @pytest.mark.parametrize(("options", "name"), WRONG)
 def test_a_limit_that_is_no_amount_is_refused(options: dict[str, Any], name: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"Limits\({name}=.*must be a"):
         Limits(**options)
 
 
+@pytest.mark.rows(121)
 @pytest.mark.parametrize("options", [{"turns": 1.5}, {"turns": None}, {"on_limit": "stop"}], ids=str)
 def test_a_limit_of_the_wrong_kind_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="must be"):

@@ -60,6 +60,7 @@ EMPTY = [
 ]
 
 
+@pytest.mark.rows(53, 54)
 @pytest.mark.parametrize("response", EMPTY)
 def test_an_answer_that_says_nothing_is_asked_for_once_more(response: GenerateContentResponse) -> None:
     verdict = judge(response)
@@ -74,6 +75,7 @@ BLOCKED = [
 ]
 
 
+@pytest.mark.rows(56)
 @pytest.mark.parametrize("reason", BLOCKED)
 def test_a_blocked_answer_is_never_asked_for_again(reason: str) -> None:
     verdict = judge(answer({"text": "Half"}, reason=reason, finishMessage="policy"))
@@ -83,6 +85,7 @@ def test_a_blocked_answer_is_never_asked_for_again(reason: str) -> None:
     assert verdict.tries == 1
 
 
+@pytest.mark.rows(57)
 def test_a_recitation_is_asked_for_once_more() -> None:
     verdict = judge(answer(reason="RECITATION"))
 
@@ -90,6 +93,7 @@ def test_a_recitation_is_asked_for_once_more() -> None:
     assert verdict.tries == 2
 
 
+@pytest.mark.rows(56)
 def test_a_blocked_prompt_says_so() -> None:
     feedback = {"blockReason": "PROHIBITED_CONTENT", "blockReasonMessage": "no"}
 
@@ -109,6 +113,7 @@ LADDER = [
 ]
 
 
+@pytest.mark.rows(50, 51)
 @pytest.mark.parametrize(("reason", "tries", "change"), LADDER)
 def test_a_bad_call_is_asked_for_again_as_often_as_it_helps(reason: str, tries: int, change: str) -> None:
     verdict = judge(answer(reason=reason, finishMessage="print("))
@@ -118,6 +123,7 @@ def test_a_bad_call_is_asked_for_again_as_often_as_it_helps(reason: str, tries: 
     assert (verdict.tries, verdict.change) == (tries, change)
 
 
+@pytest.mark.rows(50, "R6")
 def test_a_call_that_came_along_with_a_malformed_one_is_not_usable() -> None:
     assert isinstance(judge(answer(CALL, reason="MALFORMED_FUNCTION_CALL")).error, MalformedCall)
 
@@ -129,6 +135,7 @@ def test_an_unexpected_call_is_answered() -> None:
     assert verdict.refused.startswith("This call was not run")
 
 
+@pytest.mark.rows(66)
 def test_a_call_that_was_not_allowed_is_a_bad_call() -> None:
     verdict = judge(answer(CALL), calls_allowed=False)
 
@@ -136,6 +143,7 @@ def test_a_call_that_was_not_allowed_is_a_bad_call() -> None:
     assert verdict.tries == 2
 
 
+@pytest.mark.rows(55, 58, "R6")
 @pytest.mark.parametrize("reason", ["MAX_TOKENS", "OTHER", None, "BRAND_NEW"])
 def test_a_call_of_an_answer_that_did_not_end_well_is_refused_once_then_an_error(reason: str | None) -> None:
     first, second = (judge(answer(CALL, reason=reason), cut_before=before) for before in (False, True))
@@ -145,6 +153,7 @@ def test_a_call_of_an_answer_that_did_not_end_well_is_refused_once_then_an_error
     assert isinstance(second.error, ResponseTruncated | MalformedCall)
 
 
+@pytest.mark.rows(55)
 def test_thoughts_that_used_up_the_budget_are_named() -> None:
     error = judge(answer(THOUGHT, reason="MAX_TOKENS")).error
 
@@ -152,6 +161,7 @@ def test_thoughts_that_used_up_the_budget_are_named() -> None:
     assert "Thinking counts against the limit" in str(error)
 
 
+@pytest.mark.rows(55)
 def test_half_a_json_is_of_no_use() -> None:
     verdict = judge(answer({"text": '{"a": '}, reason="MAX_TOKENS"), structured=True)
 

@@ -2,12 +2,13 @@
 
 import sys
 
-from tests.bench import import_cost, long_conversation, stream_reading
+from tests.bench import import_cost, long_conversation, stream_reading, tool_calls
 
 BENCHMARKS = {
     "import": import_cost.measure,
     "conversation": long_conversation.measure,
     "stream": stream_reading.measure,
+    "tools": tool_calls.measure,
 }
 
 for name, measure in BENCHMARKS.items():

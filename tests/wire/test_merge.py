@@ -89,6 +89,7 @@ def test_parts(sent: list[Json], kept: list[Json]) -> None:
     assert parts_of(*map(chunk, sent)) == kept
 
 
+@pytest.mark.rows(69)
 def test_usage_is_the_last_count_that_says_something() -> None:
     chunks: list[Json] = [
         {"usageMetadata": {"promptTokenCount": 29, "thoughtsTokenCount": 5, "totalTokenCount": 34}},
@@ -148,6 +149,7 @@ def test_full_metadata_wins_over_empty_and_citations_of_all_chunks_are_joined() 
     }
 
 
+@pytest.mark.rows(58)
 def test_unknown_keys_are_kept_at_every_level_and_the_last_value_wins() -> None:
     first, second = chunk({"text": "a"}, score=1), chunk({"text": "b"}, score=2)
     first |= {"turnToken": "x", "modelVersion": "m"}
@@ -161,6 +163,7 @@ def test_unknown_keys_are_kept_at_every_level_and_the_last_value_wins() -> None:
     assert answer["candidates"][0]["content"] == {"parts": [{"text": "ab"}], "role": "model", "mood": "good"}
 
 
+@pytest.mark.rows(67, 70)
 def test_candidates_are_told_apart_by_their_index() -> None:
     two = {"candidates": [{"content": {"parts": [{"text": "a"}]}}, {"index": 1, "content": {"parts": [{"text": "b"}]}}]}
 
@@ -248,6 +251,7 @@ def test_streamed_calls_one_after_another_keep_their_order_and_neighbours() -> N
     assert [part["functionCall"]["args"] for part in found[1:]] == [{"a": 1}, {"a": 1}, {"x": 1}]
 
 
+@pytest.mark.rows(55)
 def test_a_streamed_call_that_was_cut_says_that_it_is_not_whole() -> None:
     [part] = parts_of(chunk(opener()), chunk(pieces({"jsonPath": "$.a", "stringValue": "Os", "willContinue": True})))
 
@@ -299,6 +303,7 @@ def unjoined(parts: list[Json]) -> list[object]:
     return found
 
 
+@pytest.mark.rows(62)
 @settings(deadline=None)
 @given(part_lists, st.data())
 def test_no_signature_call_id_text_or_place_is_lost_however_the_stream_is_cut(

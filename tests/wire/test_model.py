@@ -41,6 +41,7 @@ known_keys = st.sampled_from(
 messages = st.dictionaries(known_keys | texts, json_values, max_size=5)
 
 
+@pytest.mark.rows(58)
 @settings(deadline=None)
 @given(messages)
 def test_any_json_object_goes_back_as_it_came_whatever_the_kinds_of_its_values(wire: dict[str, Any]) -> None:
@@ -258,6 +259,7 @@ def test_a_message_is_a_type_that_pydantic_reads_writes_and_describes() -> None:
         Saved.model_validate({"content": 3})
 
 
+@pytest.mark.rows(67)
 @pytest.mark.parametrize(
     ("indices", "chosen"),
     [

@@ -68,6 +68,7 @@ def test_a_stream_gives_its_events(stream: bytes, events: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize(("stream", "events"), IN_CORPUS)
+@pytest.mark.rows(15, 16, 17, 18, 19)
 def test_a_stream_may_be_cut_at_any_one_place_or_at_all(stream: bytes, events: list[bytes]) -> None:
     for cut in range(len(stream)):
         assert read(stream, [cut]) == (events, b""), cut
@@ -91,6 +92,7 @@ def test_a_stream_may_be_cut_anywhere(name: str, cuts: list[int]) -> None:
     ),
     st.data(),
 )
+@pytest.mark.rows(17)
 def test_any_bytes_are_read_the_same_however_they_are_cut(pieces: list[bytes], data: st.DataObject) -> None:
     stream = b"".join(pieces)
 
@@ -100,6 +102,7 @@ def test_any_bytes_are_read_the_same_however_they_are_cut(pieces: list[bytes], d
 @needs_traffic
 @settings(deadline=None, max_examples=30)
 @given(st.data())
+@pytest.mark.rows(17)
 def test_a_recorded_stream_may_be_cut_anywhere(data: st.DataObject) -> None:
     streams = [exchange["response"] for exchange in answers() if "sse" in exchange["response"]]
     response = data.draw(st.sampled_from(streams))
@@ -146,6 +149,7 @@ def test_an_event_is_given_as_soon_as_it_has_ended() -> None:
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.rows(20)
 def test_an_event_above_the_limit_is_refused(stream: bytes, size: int) -> None:
     parser = SseParser(max_event_bytes=100)
 
