@@ -13,8 +13,9 @@ __all__ = ["untrusted_sources"]
 def untrusted_sources(state: RunState, toolbox: Toolbox, builtins: Sequence[BuiltinTool]) -> tuple[str, ...]:
     """Return the names of untrusted sources that have entered the run, each once, in the order they came.
 
-    These are tools marked `untrusted`, and what Gemini searched or fetched by itself. In the history of earlier runs
-    it cannot always be told what Gemini has read, or what a function was that is unknown now: both count.
+    These are tools marked `untrusted`, and what Gemini searched, fetched or asked an MCP server for by itself. In the
+    history of earlier runs it cannot always be told what Gemini has read, or what a function was that is unknown now:
+    both count.
     """
     found: dict[str, None] = {}
     for index, content in enumerate(state.contents):
@@ -38,5 +39,6 @@ def _of_content(content: Content, toolbox: Toolbox, *, is_history: bool) -> Iter
             continue
         name = part.function_response.name or ""
         tool = toolbox.find(name)
-        if tool.untrusted if tool is not None else is_history:
+        by_service = content.role == "model"  # of an MCP server that Gemini has asked
+        if by_service or (tool.untrusted if tool is not None else is_history):
             yield name

@@ -257,6 +257,7 @@ def answered(name: str) -> list[Content]:
 
 
 HI, HELLO = user_text("Hi."), Content.parse({"role": "model", "parts": [{"text": "Hello."}]})
+SERVED = Content(role="model", parts=[part for content in answered("issues") for part in content.parts or []])
 SEARCHED = Candidate.parse({"groundingMetadata": {"webSearchQueries": ["x"]}})
 FETCHED = Candidate.parse({"urlContextMetadata": {"urlMetadata": [{"retrievedUrl": "https://example.org"}]}})
 CITED = Candidate.parse({"citationMetadata": {"citationSources": [{"uri": "https://example.org"}]}})
@@ -270,6 +271,7 @@ SOURCES = [
     pytest.param([HI, *answered("nope")], [], [], [], ("nope",), id="a-tool-of-earlier-that-is-gone"),
     pytest.param([HI, *answered("find")], [], [], [], (), id="a-trusted-tool-of-earlier"),
     pytest.param([HI, *answered("read_mail")], [], [], [], ("read_mail",), id="an-untrusted-tool-of-earlier"),
+    pytest.param([], [SERVED], [], [], ("issues",), id="a-server-that-gemini-asked"),
     pytest.param([], [], [SEARCHED, FETCHED], [], ("grounding", "URL context"), id="what-gemini-looked-up"),
     pytest.param([], [], [CITED], [], (), id="a-citation-of-its-training"),
     pytest.param([], [], [], [GoogleSearch()], (), id="a-search-that-was-not-used"),
