@@ -32,7 +32,7 @@ def read_docstring(text: str | None) -> Docstring:
     has_summary = not _BEGINS_WITH_SECTION.match(text)
     try:
         parsed = docstring_parser.parse(text if has_summary else f"{_STAND_IN}\n\n{text}")
-    except docstring_parser.ParseError:
+    except (docstring_parser.ParseError, IndexError):  # the latter for a field without a name, ": :"
         return Docstring(description=text.strip())
 
     parameters: dict[str, str] = {}

@@ -3,10 +3,16 @@
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
+from hypothesis import settings
 
 from agentkit import GeminiClient
 from agentkit.testing import Emulator
 from agentkit.testing.server import serve
+
+# Every run tries the same examples, so that what passed here passes elsewhere, and none is too slow on a busy machine.
+# `pytest --hypothesis-profile=default` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.load_profile("steady")
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -123,6 +123,7 @@ def test_what_comes_back_is_told_without_its_type(text: str) -> None:
             "S.\n\nParameters\n----------\na, b : int\n    Both.\n", "S.", {"a": "Both.", "b": "Both."}, id="two names"
         ),
         pytest.param("Look.\n\nExample:\n    look(1)\n", "Look.", {}, id="examples are not told"),
+        pytest.param(": :", ": :", {}, id="a field without a name"),
     ],
 )
 def test_unusual_docstrings(text: str | None, description: str, parameters: dict[str, str]) -> None:

@@ -340,7 +340,7 @@ def fits(hint: Any, value: object) -> bool:
     if origin is tuple:
         return isinstance(value, tuple) and len(value) == len(inner) and all(map(fits, inner, value))
     if te.is_typeddict(hint):
-        return isinstance(value, dict) and type(value["size"]) is int
+        return isinstance(value, dict) and type(value.get("size")) is int
     return type(value) is (type(None) if hint is None else hint)
 
 

@@ -1,7 +1,7 @@
 """Fills the parameters of a function from a text. What the text does not give stays missing: nothing is invented."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agentkit.testing.offline_facts import Fact, group_facts
@@ -102,7 +102,7 @@ class _Filler:
                 )
                 if value is not None and fits(value, inner):
                     args[name] = value
-        return {name: args[name] for name in shape.properties if name in args}
+        return {name: args[name] for name in shape.properties if name in args and not _is_mixed_up(name, shape, args)}
 
     def _labelled(self, name: str, shape: Shape) -> object:
         """Take what stands beside the parameter's own name: "order 7", "5 days", "colour: red"."""
@@ -312,9 +312,27 @@ class _Filler:
 def _turn(name: str, shape: Shape) -> tuple[bool, bool, bool]:
     """Return when a parameter takes its pick: free texts last, required ones first, the first of a pair before."""
     inner = shape.properties[name]
-    is_text = inner.kind == "string" and not inner.enum and bool({"subject", "saying"} & set(kinds_for(name, inner)))
     is_required = name in shape.required
-    return is_text or (inner.kind == "array" and not is_required), not is_required, side(name) == "end"
+    return (
+        _is_free_text(name, shape) or (inner.kind == "array" and not is_required),
+        not is_required,
+        side(name) == "end",
+    )
+
+
+def _is_free_text(name: str, shape: Shape) -> bool:
+    inner = shape.properties[name]
+    return inner.kind == "string" and not inner.enum and bool({"subject", "saying"} & set(kinds_for(name, inner)))
+
+
+def _is_mixed_up(name: str, shape: Shape, args: Mapping[str, object]) -> bool:
+    """Whether a text is surely another parameter's: a word of its enum, or the other end of a pair."""
+    value = args[name]
+    if not isinstance(value, str) or shape.properties[name].enum:
+        return False
+    words = {str(choice).lower() for inner in shape.properties.values() for choice in inner.enum}
+    is_pair = bool(side(name)) and any(side(other) and other != name and args[other] == value for other in args)
+    return is_pair or (value.lower() in words and not _is_free_text(name, shape))
 
 
 def _as_asked(fact: Fact, kinds: tuple[str, ...]) -> str:
