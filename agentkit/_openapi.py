@@ -5,10 +5,11 @@ What there is no key for is told in the description. Source: https://ai.google.d
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import unquote
+
+from agentkit._checks import is_number
 
 Node = dict[str, Any]
 
@@ -98,7 +99,7 @@ class _Translation:
 
     def _typed(self, node: Node, kind: str, way: tuple[str, ...], level: int) -> Node:
         made: Node = {"type": kind}
-        made |= {key: node[key] for key in _BOUNDS.get(kind, ()) if _is_number(node.get(key))}
+        made |= {key: node[key] for key in _BOUNDS.get(kind, ()) if is_number(node.get(key))}
         if kind == "STRING" and isinstance(node.get("pattern"), str):
             made["pattern"] = node["pattern"]
         notes = _exclusive_bounds(node, kind, made)
@@ -118,7 +119,7 @@ class _Translation:
         if not places:
             return {"items": self.node(node.get("items"), way, level + 1)}
         made = [self.node(place, way, level + 1) for place in places]
-        bounds = {key: node.get(key) if _is_number(node.get(key)) else len(places) for key in ("minItems", "maxItems")}
+        bounds = {key: node.get(key) if is_number(node.get(key)) else len(places) for key in ("minItems", "maxItems")}
         return {"items": _union({}, made), **bounds}
 
     def _properties(self, node: Node, way: tuple[str, ...], level: int, notes: list[str]) -> Node:
@@ -208,7 +209,7 @@ def _exclusive_bounds(node: Node, kind: str, made: Node) -> list[str]:
         ("exclusiveMaximum", "maximum", -1, "Less than"),
     ):
         limit = node.get(key)
-        if kind not in ("INTEGER", "NUMBER") or not _is_number(limit):
+        if kind not in ("INTEGER", "NUMBER") or not is_number(limit):
             continue
         if kind == "INTEGER" and isinstance(limit, int) and bound not in made:
             made[bound] = limit + step
@@ -245,7 +246,3 @@ def _listed(value: object) -> list[object]:
 
 def _members(value: object) -> Node:
     return dict(cast("Node", value)) if isinstance(value, Mapping) else {}
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,33 +1,16 @@
-"""What an agent is given, checked and in the form of the wire, before any request."""
+"""What an agent says about every request, checked and in the form of the wire."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from agentkit._log import get_logger
 from agentkit.errors import ConfigurationError
 from agentkit.models import resolve_thinking
 from agentkit.wire import GenerationConfig, SafetySetting
 
-__all__ = ["check_kind", "check_kinds", "is_number", "read_settings"]
+__all__ = ["read_settings"]
 
 log = get_logger("agent")
-
-
-def check_kind(name: str, value: object, kinds: Any, wanted: str) -> None:
-    """Refuse what would fail in the middle of a run. The value is not shown: it may be a key."""
-    if not isinstance(value, kinds):
-        raise ConfigurationError(f"{name} must be {wanted}, not {type(value).__name__}.")
-
-
-def check_kinds(name: str, values: object, kinds: Any, wanted: str) -> None:
-    """Do the same for a list."""
-    check_kind(name, values, Sequence, "a list")
-    for index, value in enumerate(cast("Sequence[object]", values)):
-        check_kind(f"{name}[{index}]", value, kinds, wanted)
-
-
-def is_number(value: object, kinds: Any) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def read_settings(

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
-from agentkit._settings import check_kind, check_kinds, is_number, read_settings
+from agentkit._checks import check_kind, check_kinds, is_number, is_whole
+from agentkit._settings import read_settings
 from agentkit.approval import Decision
 from agentkit.builtin import BuiltinTool
 from agentkit.chat import Chat
@@ -114,9 +115,9 @@ class Agent(Generic[Deps, Out]):
             raise ConfigurationError(f'model={model!r} is no model id. Give one, for example "gemini-3-flash-preview".')
         if errors not in ("hide", "show", "raise"):
             raise ConfigurationError(f'errors={errors!r} is unknown. Use "hide", "show" or "raise".')
-        if not is_number(tool_timeout_s, int | float) or not 0 < tool_timeout_s < 1e9:
+        if not is_number(tool_timeout_s) or not 0 < tool_timeout_s < 1e9:
             raise ConfigurationError(f"tool_timeout_s={tool_timeout_s!r} is no time. Give seconds above 0.")
-        if not is_number(parallel_calls, int) or parallel_calls < 1:
+        if not is_whole(parallel_calls) or parallel_calls < 1:
             raise ConfigurationError(f"parallel_calls={parallel_calls!r} is no number of calls. Give 1 or more.")
         check_kind("instructions", instructions, str | Callable, "a text or a function")
         check_kind("client", client, GeminiClient | None, "a GeminiClient")

@@ -4,13 +4,12 @@ Retries, errors and limits are here; HTTP itself is in `transport.py`, the messa
 """
 
 import json
-import math
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Literal, NoReturn, Self, TypeVar, cast, get_args
+from typing import Literal, NoReturn, Self, TypeVar, cast, get_args
 from urllib.parse import quote
 
 import anyio
@@ -18,6 +17,7 @@ from anyio.lowlevel import checkpoint_if_cancelled, current_token
 
 from agentkit._answer import parse_answer, read_body, read_stream, refuse_failure
 from agentkit._attempts import Attempts, OnRetry
+from agentkit._checks import check_choice, check_kind, is_number, is_whole
 from agentkit._endpoint import (
     EndpointKind,
     SecretText,
@@ -106,7 +106,7 @@ class GeminiClient:
         Raises:
             ConfigurationError: No usable key, or a setting that cannot be right.
         """
-        _check_kind("headers", headers, Mapping, "a dict")
+        check_kind("headers", headers, Mapping | None, "a dict")
         api_key, headers = hidden(api_key), hidden_values(headers)  # also in what a traceback shows of this frame
         _check_seconds(timeout_s=timeout_s, connect_timeout_s=connect_timeout_s)
         timeouts = Timeouts(
@@ -116,11 +116,11 @@ class GeminiClient:
             total_s=timeout_s,
         )
         _check_bytes(max_response_bytes=max_response_bytes, max_stream_bytes=max_stream_bytes)
-        _check_choice("schema_dialect", schema_dialect, get_args(SchemaDialect))
-        _check_kind("retry", retry, Retry, "Retry(...)")
-        _check_kind("transport", transport, Callable, "a function that makes a transport")
+        check_choice("schema_dialect", schema_dialect, get_args(SchemaDialect))
+        check_kind("retry", retry, Retry | None, "Retry(...)")
+        check_kind("transport", transport, Callable | None, "a function that makes a transport")
         if endpoint is not None:
-            _check_choice("endpoint", endpoint, get_args(EndpointKind))
+            check_choice("endpoint", endpoint, get_args(EndpointKind))
         base_url = base_url or os.environ.get("AGENTKIT_BASE_URL") or None
         credential = find_credential(api_key, base_url)
         root = api_root(credential.base_url, api_version, allow_insecure_http=allow_insecure_http)
@@ -420,23 +420,13 @@ def _encoded(request: GenerateContentRequest) -> bytes:
         raise ConfigurationError(f"The request cannot be written as JSON: {error}") from error
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigurationError(f"{name}={value!r} is not known. Choose one of {', '.join(map(repr, choices))}.")
-
-
-def _check_kind(name: str, value: object, kinds: Any, wanted: str) -> None:
-    if value is not None and not isinstance(value, kinds):
-        raise ConfigurationError(f"{name} must be {wanted}, not {type(value).__name__}.")
-
-
 def _check_seconds(**limits: object) -> None:
     for name, value in limits.items():
-        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+        if not is_number(value) or value <= 0:
             raise ConfigurationError(f"{name}={value!r}: give a number of seconds above 0; no wait is endless.")
 
 
 def _check_bytes(**limits: object) -> None:
     for name, value in limits.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not is_whole(value) or value < 1:
             raise ConfigurationError(f"{name}={value!r}: give a whole number of bytes above 0.")

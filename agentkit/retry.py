@@ -1,9 +1,9 @@
 """When to ask again, and after how long. Pure decisions; the client does the waiting."""
 
-import math
 import threading
 from collections.abc import Callable
 
+from agentkit._checks import is_number, is_whole
 from agentkit._frozen import frozen
 from agentkit.errors import ConfigurationError, DeadlineExceeded, GeminiError, RateLimited, StatusError
 
@@ -127,10 +127,10 @@ def _heals_tomorrow(error: GeminiError) -> bool:
 
 
 def _check_count(name: str, value: object, *, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    if not is_whole(value) or value < least:
         raise ConfigurationError(f"Retry({name}={value!r}): give a whole number of at least {least}.")
 
 
 def _check_seconds(name: str, value: object) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+    if not is_number(value) or value < 0:
         raise ConfigurationError(f"Retry({name}={value!r}): give a number of seconds, 0 or more.")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from types import MethodType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, cast, overload
 
+from agentkit._checks import is_number, is_whole
 from agentkit._threads import run_in_thread
 from agentkit.clip import MAX_RESULT_BYTES
 from agentkit.context import RunContext
@@ -278,11 +279,11 @@ def _check_name(name: str) -> None:
 
 
 def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e9
+    return is_number(value) and 0 < value < 1e9
 
 
 def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1024
+    return is_whole(value) and value >= 1024
 
 
 def _is_method_in_class_body(function: object) -> bool:

@@ -22,13 +22,11 @@ class Watched:
 
 import errno
 import functools
-import math
 import os
 import socket
 import ssl
 import sys
 import urllib.request
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, fields
@@ -39,8 +37,10 @@ from urllib.parse import urlsplit
 import anyio
 import httpx
 
+from agentkit._checks import is_number
 from agentkit._endpoint import SecretText, is_loopback
 from agentkit._frozen import frozen
+from agentkit._lanes import Lanes
 from agentkit._log import forget_frames, get_logger
 from agentkit._unpack import DamagedBody, unpacker
 from agentkit.errors import ConfigurationError, ConnectionFailed, DeadlineExceeded, GeminiError, ProtocolError
@@ -48,7 +48,6 @@ from agentkit.errors import ConfigurationError, ConnectionFailed, DeadlineExceed
 __all__ = ["HttpRequest", "HttpResponse", "HttpxTransport", "Timeouts", "Transport"]
 
 _CLOSE_S = 1.0
-_CONNECTIONS = 256
 _IDLE_S = 30.0
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)  # the last two slip past httpx at times
 _NO_SUCH_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}  # the latter is not on Windows
@@ -117,7 +116,7 @@ class Timeouts:
         """Raise ConfigurationError unless all are finite and above zero."""
         for one in fields(self):
             value: object = getattr(self, one.name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+            if not is_number(value) or value <= 0:
                 raise ConfigurationError(f"{one.name}={value!r}: give a number of seconds above 0; no wait is endless.")
 
 
@@ -138,7 +137,7 @@ class HttpxTransport:
         """Send `request`; see `Transport.send`."""
         route = self._route(request.url)
         patience = _Patience(self._timeouts, route.peer)
-        async with route.lanes.take(patience, self._timeouts.first_byte_s) as lane:
+        async with route.lanes.take(patience.wait(self._timeouts.first_byte_s, "a free connection")) as lane:
             response = await self._ask(lane, route, request, patience)
             body = cast(httpx.AsyncByteStream, response.stream)
             raw = cast(AsyncGenerator[bytes, None], aiter(body))
@@ -213,7 +212,7 @@ class HttpxTransport:
 class _Route:
     """The way to one server. `proxy` is shown in messages and holds no password."""
 
-    lanes: "_Lanes"
+    lanes: Lanes[httpx.AsyncHTTPTransport]
     peer: str
     proxy: str
 
@@ -245,48 +244,6 @@ class _Route:
         return failed
 
 
-class _Lanes:
-    """The connections to one server. Each has a pool of httpx's for itself, and serves one request at a time.
-
-    In a common pool each request looks at all connections, and for each idle one again at all: 1,000 runs at once
-    would take minutes.
-    """
-
-    def __init__(self, open_lane: Callable[[], httpx.AsyncHTTPTransport]) -> None:
-        self._open_lane = open_lane
-        self._free = anyio.Semaphore(_CONNECTIONS)
-        self._idle = deque([(math.inf, open_lane())])  # with the time from which on it is too old; the oldest first
-        self._lanes = {lane for _, lane in self._idle}
-
-    @asynccontextmanager
-    async def take(self, patience: "_Patience", limit_s: float) -> AsyncGenerator[httpx.AsyncHTTPTransport, None]:
-        """Lend the lane that was used last, or a new one. Raises DeadlineExceeded if all are taken for too long."""
-        with patience.wait(limit_s, "a free connection"):
-            await self._free.acquire()
-        try:
-            lane = self._idle.pop()[1] if self._idle else self._open_lane()
-            self._lanes.add(lane)
-            try:
-                yield lane
-            finally:
-                self._idle.append((anyio.current_time() + _IDLE_S, lane))
-                await self._close_old()
-        finally:
-            self._free.release()
-
-    async def aclose(self) -> None:
-        """Close all connections, also those that serve a request."""
-        for lane in list(self._lanes):
-            await lane.aclose()
-
-    async def _close_old(self) -> None:
-        with anyio.move_on_after(_CLOSE_S, shield=True):
-            while self._idle and self._idle[0][0] < anyio.current_time():
-                _, lane = self._idle.popleft()
-                self._lanes.discard(lane)
-                await lane.aclose()
-
-
 def _open_route(scheme: str, host: str, port: int | None, trust_env: bool) -> _Route:
     peer = f"{host}:{port or (443 if scheme == 'https' else 80)}"
     proxy = SecretText(_proxy_for(scheme, host, peer) if trust_env and not is_loopback(host) else "")
@@ -295,8 +252,9 @@ def _open_route(scheme: str, host: str, port: int | None, trust_env: bool) -> _R
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=_IDLE_S)
     shown = _without_password(proxy)
     try:
-        lanes = _Lanes(
-            lambda: httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy or None)
+        lanes = Lanes(
+            lambda: httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits, proxy=proxy or None),
+            idle_s=_IDLE_S,
         )
         return _Route(lanes=lanes, peer=peer, proxy=shown)
     except (ImportError, ValueError, httpx.InvalidURL) as error:

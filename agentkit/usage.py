@@ -1,9 +1,9 @@
 """What a run has spent, and what it may spend."""
 
-import math
 from dataclasses import dataclass, fields
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
+from agentkit._checks import is_number, is_whole
 from agentkit.errors import ConfigurationError, LimitExceeded
 from agentkit.wire import UsageMetadata
 
@@ -61,7 +61,7 @@ class Usage:
 
 def _count(value: object) -> int:
     """Read a token count as it came over the wire."""
-    return max(0, int(value)) if isinstance(value, int | float) and math.isfinite(value) else 0
+    return max(0, int(value)) if is_number(value) else 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ class Limits:
 def _check_limit(name: str, value: object, *, whole: bool, required: bool) -> None:
     if value is None and not required:
         return
-    kinds = int if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value) or value <= 0:
+    is_right = is_whole(value) if whole else is_number(value)
+    if not is_right or cast(float, value) <= 0:
         kind = "a whole number above 0" if whole else "a number of seconds above 0"
         raise ConfigurationError(f"Limits({name}={value!r}): must be {kind}" + ("." if required else ", or None."))

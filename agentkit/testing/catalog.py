@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from agentkit.testing.finding import Backend, Profile
+from agentkit.testing.finding import Backend, Profile, code_of
 from agentkit.testing.rules_texts import TEXTS, Text
 
 __all__ = ["CATALOG", "Entry", "to_markdown"]
@@ -42,7 +42,7 @@ class Entry:
     @property
     def code(self) -> str:
         """The code of its findings, for example `"AK108"`."""
-        return f"AK{100 + int(self.rule[1:])}"
+        return code_of(self.rule)
 
 
 def _entry(

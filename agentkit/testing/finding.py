@@ -16,6 +16,7 @@ __all__ = [
     "Request",
     "Severity",
     "backend_of",
+    "code_of",
     "declarations_of",
     "make_finding",
 ]
@@ -49,6 +50,11 @@ def backend_of(profile: Profile) -> Backend:
     return "google" if profile == "google" else "vertex"
 
 
+def code_of(rule: str) -> str:
+    """Return the stable short name of a rule: `"AK108"` for rule E8."""
+    return f"AK{100 + int(rule[1:])}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing that is wrong with a request.
@@ -78,8 +84,8 @@ class Finding:
 
     @property
     def code(self) -> str:
-        """A stable short name of the rule: `"AK108"` for rule E8."""
-        return f"AK{100 + int(self.rule[1:])}"
+        """The stable short name of its rule, for example `"AK108"`."""
+        return code_of(self.rule)
 
     @property
     def is_of_shape(self) -> bool:
