@@ -4,6 +4,7 @@ from agentkit.agent import Agent
 from agentkit.approval import ApprovalRequest, Decision, approve, deny
 from agentkit.builtin import CodeExecution, GoogleMaps, GoogleSearch, UrlContext
 from agentkit.chat import Chat
+from agentkit.choice import ToolChoice
 from agentkit.citations import Citation
 from agentkit.client import GeminiClient
 from agentkit.context import RunContext
@@ -125,6 +126,7 @@ __all__ = [
     "ThoughtDelta",
     "Tool",
     "ToolCall",
+    "ToolChoice",
     "ToolDefinitionError",
     "ToolError",
     "ToolFailed",

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Generic, TypeVar, Unpack, cast, overload
 
 from agentkit._checks import check_kind, check_kinds, is_number, is_whole
-from agentkit._settings import read_settings
+from agentkit._log import get_logger
+from agentkit._settings import GenerationSettings, Safety, ServiceTier, read_settings
 from agentkit.approval import Decision
 from agentkit.builtin import BuiltinTool
 from agentkit.chat import Chat
+from agentkit.choice import ToolChoice, read_choice
 from agentkit.client import GeminiClient
 from agentkit.context import RunContext, emit_nowhere
 from agentkit.errors import AgentKitError, ConfigurationError, RunFailed, StateInvalid
@@ -23,7 +25,7 @@ from agentkit.sync import SyncRunStream, open_stream_sync, run_sync
 from agentkit.tool import ErrorMode, Tool, as_tool
 from agentkit.toolset import Toolbox, Toolset, by_name
 from agentkit.usage import Limits
-from agentkit.wire import Content, GenerationConfig, History, Part, SafetySetting
+from agentkit.wire import Content, History, Part
 
 __all__ = ["Agent", "AgentOptions", "Prompt"]
 
@@ -35,17 +37,23 @@ O = TypeVar("O")  # noqa: E741  # and of `output`
 Prompt = str | Content | Sequence[Part]
 Instructions = str | Callable[[RunContext[Any]], str]
 
+log = get_logger("agent")
 
-class AgentOptions(TypedDict, total=False):
+
+class AgentOptions(GenerationSettings, total=False):
     """The options of an agent that do not change its type. `Agent` describes them."""
 
     instructions: Instructions
     tools: Sequence[object]
     client: GeminiClient | None
+    tool_choice: ToolChoice | str | Sequence[str] | None
     thinking: str | int | None
     include_thoughts: bool
-    generation: GenerationConfig | Mapping[str, Any] | None
-    safety: Sequence[SafetySetting | Mapping[str, Any]]
+    safety: Safety
+    service_tier: ServiceTier | None
+    labels: Mapping[str, str] | None
+    store: bool | None
+    extra: Mapping[str, Any] | None
     limits: Limits
     middleware: Sequence[Middleware]
     errors: ErrorMode
@@ -63,17 +71,27 @@ class Agent(Generic[Deps, Out]):
         instructions: The system instruction, or a function of the run's context that returns it.
         tools: Functions, tools, toolsets, and tools that Gemini runs (`GoogleSearch()`).
         client: Where to ask; by default `GeminiClient()`, made when the first run starts.
+        tool_choice: `"auto"`, `"any"`, `"none"`, `"validated"`, or a list of names of which one must be called. A call
+            is forced in the first turn of a run only; `ToolChoice(..., every_turn=True)` says otherwise. None: text or
+            calls, and calls obey their schemas where the model can do that.
         thinking: `"minimal"`, `"low"`, `"medium"`, `"high"`, `"xhigh"`, `"off"`, `"dynamic"`, or a budget in tokens.
-            What the model does not allow is clamped, and the clamp is logged. None leaves it to the model.
+            What the model does not allow is clamped, and `agent.notes` says so. None leaves it to the model.
         include_thoughts: Ask for thought summaries: `ThoughtDelta` events and `result.thoughts`.
-        generation: Other fields of `generationConfig`, for example `{"temperature": 0}`.
-        safety: `safetySettings`.
+        safety: What to block, by how probable the harm must be: `"low"`, `"medium"`, `"high"`, `"none"` or `"off"`, for
+            all categories or by category: `{"harassment": "high"}`. Also `safetySettings` of the wire.
+        service_tier: `"standard"`, `"flex"` or `"priority"`; Google's endpoint only.
+        labels: For the bill: at most 63 lower-case letters, digits, `_` and `-` each.
+        store: Whether the service may log the request; Google's endpoint only.
+        extra: Merged into each request as it stands, for fields that are not known here yet:
+            `{"generationConfig": {"newField": 1}}`.
         limits: What one run may spend.
         middleware: Wrapped around runs, requests and calls; the first is the outermost.
         errors: What the model is told when a tool raises something unexpected: `"hide"` its text (it may hold
             secrets), `"show"` it, or `"raise"` `ToolFailed`.
         tool_timeout_s: Seconds that one call may take, where the tool does not say otherwise.
         parallel_calls: How many calls of one answer run at once.
+        **generation: Fields of `generationConfig` by name: `temperature=0`, `seed=7`, `max_output_tokens=500`,
+            `stop_sequences=[...]`, `top_p`, `media_resolution` and the others of `GenerationSettings`.
 
     Raises:
         ConfigurationError: Something does not fit together; the message says what and how to mend it.
@@ -101,15 +119,20 @@ class Agent(Generic[Deps, Out]):
         instructions: Instructions = "",
         tools: Sequence[object] = (),
         client: GeminiClient | None = None,
+        tool_choice: ToolChoice | str | Sequence[str] | None = None,
         thinking: str | int | None = None,
         include_thoughts: bool = False,
-        generation: GenerationConfig | Mapping[str, Any] | None = None,
-        safety: Sequence[SafetySetting | Mapping[str, Any]] = (),
+        safety: Safety = (),
+        service_tier: ServiceTier | None = None,
+        labels: Mapping[str, str] | None = None,
+        store: bool | None = None,
+        extra: Mapping[str, Any] | None = None,
         limits: Limits | None = None,
         middleware: Sequence[Middleware] = (),
         errors: ErrorMode = "hide",
         tool_timeout_s: float = 60.0,
         parallel_calls: int = 16,
+        **generation: Unpack[GenerationSettings],
     ) -> None:
         if not isinstance(model, str) or not model.strip():  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
             raise ConfigurationError(f'model={model!r} is no model id. Give one, for example "gemini-3-flash-preview".')
@@ -121,8 +144,6 @@ class Agent(Generic[Deps, Out]):
             raise ConfigurationError(f"parallel_calls={parallel_calls!r} is no number of calls. Give 1 or more.")
         check_kind("instructions", instructions, str | Callable, "a text or a function")
         check_kind("client", client, GeminiClient | None, "a GeminiClient")
-        check_kind("generation", generation, GenerationConfig | Mapping | None, "a GenerationConfig or a dict")
-        check_kinds("safety", safety, SafetySetting | Mapping, "a SafetySetting or a dict")
         check_kind("limits", limits, Limits | None, "Limits(...)")
         check_kinds("middleware", middleware, Middleware, "a Middleware")
         self.model = model
@@ -134,7 +155,20 @@ class Agent(Generic[Deps, Out]):
         self.output: OutputSpec[Out] = OutputSpec[Out].of_type(output)
         self._tools, self._toolsets, self._builtins = _sort_tools(tools, self.output)
         self._client = client
-        self._settings = read_settings(model, generation, safety, thinking, include_thoughts=include_thoughts)
+        self.tool_choice = read_choice(tool_choice)
+        self._settings = read_settings(
+            generation=cast("Mapping[str, Any]", generation),
+            thinking=thinking,
+            include_thoughts=include_thoughts,
+            safety=safety,
+            service_tier=service_tier,
+            labels=labels,
+            store=store,
+            extra=extra,
+        )
+        self._settings.check(model)
+        for note in self.notes:
+            log.warning("agent.note", model=model, note=note)
 
     def __repr__(self) -> str:
         names = [*(t.name for t in self._tools), *(type(t).__name__ for t in (*self._toolsets, *self._builtins))]
@@ -146,6 +180,11 @@ class Agent(Generic[Deps, Out]):
         if self._client is None:
             self._client = GeminiClient()
         return self._client
+
+    @property
+    def notes(self) -> list[str]:
+        """Where the model gets something else than was asked for, in sentences: a clamped `thinking=`, for example."""
+        return self._settings.notes(self.model)
 
     @property
     def tools(self) -> Sequence[Tool[..., Any]]:
@@ -293,6 +332,7 @@ class Agent(Generic[Deps, Out]):
             output=self.output,
             instructions="",
             settings=self._settings,
+            choice=self.tool_choice,
             limits=self.limits,
             middleware=self.middleware,
             errors=self.errors,

@@ -56,6 +56,7 @@ class ModelFacts:
         json_with_builtins: JSON output may be asked for beside Gemini's own tools.
         builtins_with_functions: Gemini's own tools may stand beside functions, with the flag
             `toolConfig.includeServerSideToolInvocations`, on Google's endpoint.
+        validated_calls: Calling mode `VALIDATED`: text or calls, and calls obey their schemas.
         response_parts: A function response may carry media in `parts`.
         call_ids: Function calls arrive with an `id`.
         signatures_enforced: A call of the current turn must come back with its thought signature, or the answer is 400.
@@ -78,6 +79,7 @@ class ModelFacts:
     json_with_functions: bool
     json_with_builtins: bool
     builtins_with_functions: bool
+    validated_calls: bool
     response_parts: bool
     call_ids: bool
     signatures_enforced: bool
@@ -113,6 +115,7 @@ def facts(model: str) -> ModelFacts:
         json_with_functions=modern,
         json_with_builtins=modern,
         builtins_with_functions=modern,
+        validated_calls=_is_from((2, 5), generation) and not model_id.startswith("gemma-"),
         response_parts=modern,
         call_ids=modern,
         signatures_enforced=signs,

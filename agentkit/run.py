@@ -9,8 +9,10 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from anyio.lowlevel import current_token
 
 from agentkit._nesting import Nesting
+from agentkit._settings import Settings
 from agentkit.approval import Decision
 from agentkit.builtin import BuiltinTool
+from agentkit.choice import ToolChoice
 from agentkit.client import GeminiClient
 from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError
@@ -53,7 +55,9 @@ class Run(Generic[Deps, Out]):
     """The state of a run together with everything that serves it. Two runs share none of it but settings.
 
     Attributes:
-        settings: Fields of the request that the agent fixes: generationConfig, safetySettings.
+        settings: What the agent says about every request.
+        choice: What the agent says about calling functions; None leaves it to the model.
+        validates: Whether calls are asked to obey their schemas where the agent leaves the mode open.
         decisions: What people said about waiting calls, by key.
         emit: Where events go; with a streamed run, it waits for the reader.
         streamed: Whether answers are asked for as streams.
@@ -68,13 +72,15 @@ class Run(Generic[Deps, Out]):
     builtins: Sequence[BuiltinTool]
     output: OutputSpec[Out]
     instructions: str
-    settings: Mapping[str, Any]
+    settings: Settings
     limits: Limits
     middleware: Sequence[Middleware]
     errors: ErrorMode
     tool_timeout_s: float
     parallel_calls: int
     emit: Callable[[Event], Awaitable[None]]
+    choice: ToolChoice | None = None
+    validates: bool = True
     streamed: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
     deadline: float = float("inf")
@@ -93,16 +99,33 @@ class Run(Generic[Deps, Out]):
 
     @functools.cached_property
     def template(self) -> GenerateContentRequest:
-        """The request without contents. It is the same in every turn of the run."""
-        fields: dict[str, Any] = dict(self.settings)
+        """The request without contents and without the calling mode. It is the same in every turn of the run."""
+        request = self.settings.request(self.state.model, self.client.endpoint)
         if self.instructions:
-            fields["system_instruction"] = Content(parts=[Part(text=self.instructions)])
+            request = request.replace(system_instruction=Content(parts=[Part(text=self.instructions)]))
         if self.output_mode == "native":
-            fields["generation_config"] = fields["generation_config"].replace(**self.output.generation_config())
-        if not fields["generation_config"].raw:
-            del fields["generation_config"]
-        fields.update(self._tool_fields())
-        return GenerateContentRequest(contents=[], **fields)
+            request = request.with_generation(**self.output.generation_config())
+        return self.settings.extended(request.replace(contents=[], **self._tool_fields()))
+
+    def calling(self) -> dict[str, Any] | None:
+        """Return `functionCallingConfig` for the next turn; None where nothing needs to be said."""
+        declared = [str(one.name) for tool in self.template.tools or [] for one in tool.function_declarations or []]
+        chosen = self.choice.config(declared, first=self.state.usage.turns == 0) if self.choice is not None else None
+        if self.output_mode == "function":  # every answer is a call, the final one included
+            names = [FINAL_ANSWER] if chosen == {"mode": "NONE"} else (chosen or {}).get("allowedFunctionNames", [])
+            return {"mode": "ANY", **({"allowedFunctionNames": names} if names else {})}
+        if not declared:  # Google's endpoint refuses a mode without functions
+            if chosen is not None and chosen["mode"] == "ANY":
+                raise ConfigurationError("tool_choice: a call is forced, but there are no functions. Give tools=[...].")
+            return None
+        allowed = facts(self.state.model)
+        if chosen is None and self.validates and allowed.validated_calls:
+            return {"mode": "VALIDATED"}
+        if chosen is not None and chosen["mode"] == "VALIDATED" and not allowed.validated_calls:
+            raise ConfigurationError(
+                f"{allowed.id} knows no validated calls. Use tool_choice='auto', or a newer model."
+            )
+        return chosen
 
     def _tool_fields(self) -> dict[str, Any]:
         declarations = self.toolbox.declarations(self.client.schema_dialect)
@@ -118,8 +141,6 @@ class Run(Generic[Deps, Out]):
             config.pop("retrievalConfig", None)
         if declarations and self.builtins:
             config["includeServerSideToolInvocations"] = True
-        if self.output_mode == "function":  # every answer is a call, the final one included
-            config["functionCallingConfig"] = {"mode": "ANY"}
         return ({"tools": tools} if tools else {}) | ({"tool_config": ToolConfig.parse(config)} if config else {})
 
     def context(self, call: PendingCall | None = None) -> RunContext[Deps]:

@@ -1,6 +1,7 @@
 """One request to the model and a usable answer to it."""
 
 import functools
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
@@ -36,6 +37,9 @@ CLOSING = (
 )
 MAX_HOPS = 64  # of one long answer; a hop holds up to 65,536 tokens
 
+# What services say that cannot hold calls to their schemas: large schemas (sheet 3.5), and gateways of older make.
+_VALIDATION = re.compile(r"VALIDATED|too many states|function_?calling_?config", re.IGNORECASE)
+
 Send = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
 
 
@@ -44,7 +48,10 @@ def build_request(run: Run[Any, Any]) -> GenerateContentRequest:
     state = run.state
     contents = with_placeholders(state.contents) if state.placeholders else state.contents.copy()
     request = run.template.replace(contents=contents)
-    return _closing(run, request) if run.state.closing else request
+    if run.state.closing:
+        return _closing(run, request)
+    mode = run.calling()
+    return request if mode is None or _mode_of(request) is not None else _calling(request, **mode)
 
 
 def _closing(run: Run[Any, Any], request: GenerateContentRequest) -> GenerateContentRequest:
@@ -59,6 +66,10 @@ def _closing(run: Run[Any, Any], request: GenerateContentRequest) -> GenerateCon
 def _calling(request: GenerateContentRequest, **config: Any) -> GenerateContentRequest:
     before = request.tool_config if request.tool_config is not None else ToolConfig()
     return request.replace(tool_config=before.replace(function_calling_config=FunctionCallingConfig.parse(config)))
+
+
+def _mode_of(request: GenerateContentRequest) -> FunctionCallingConfig | None:
+    return request.tool_config.function_calling_config if request.tool_config is not None else None
 
 
 async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[GenerateContentResponse, str]:
@@ -81,14 +92,14 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
         try:
             response = await send(request)
         except InvalidRequest as error:
-            first = request = await _with_placeholders(run, error)
+            first = request = await _mended(run, request, error)
             continue
         verdict = judge(
             response,
             attempt=attempt,
             structured=run.output_mode == "native",
             cut_before=state.cut_calls > 0,
-            calls_allowed=(len(run.toolbox) > 0 and not state.closing) or run.output_mode == "function",
+            calls_allowed=_may_call(run, request),
         )
         if verdict.error is None:
             break
@@ -108,6 +119,28 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
     reason = str(response.finish_reason or "")
     await run.emit(TurnFinished(turn=state.usage.turns + 1, finish_reason=reason, usage=state.usage - before))
     return response, verdict.refused
+
+
+def _may_call(run: Run[Any, Any], request: GenerateContentRequest) -> bool:
+    mode = _mode_of(request)
+    return (len(run.toolbox) > 0 or run.output_mode == "function") and (mode is None or mode.mode != "NONE")
+
+
+async def _mended(run: Run[Any, Any], request: GenerateContentRequest, error: InvalidRequest) -> GenerateContentRequest:
+    """Return the request to send in place of one that was refused for what it need not hold.
+
+    Raises:
+        InvalidRequest: `error`, if there is nothing to leave out.
+    """
+    mode = _mode_of(request)
+    by_itself = run.choice is None or run.choice.mode != "validated"
+    if by_itself and run.validates and mode and mode.mode == "VALIDATED" and _VALIDATION.search(error.message):
+        run.validates = False
+        log.warning("calls.not_validated", said=error.message[:200], run_id=run.state.run_id)
+        reason = "the service does not validate these functions; asking without"
+        await run.emit(Retrying(reason=reason, attempt=1, delay_s=0.0, discard_text=True))
+        return build_request(run)
+    return await _with_placeholders(run, error)
 
 
 async def _with_placeholders(run: Run[Any, Any], error: InvalidRequest | MalformedCall) -> GenerateContentRequest:
@@ -141,7 +174,8 @@ def _changed(first: GenerateContentRequest, verdict: Verdict, attempt: int) -> G
         return first
     request = first.with_generation(temperature=0)
     offers_functions = any(tool.function_declarations for tool in first.tools or [])
-    if attempt >= 2 and offers_functions:
+    mode = _mode_of(first)
+    if attempt >= 2 and offers_functions and (mode is None or mode.mode in ("AUTO", "VALIDATED")):
         request = _calling(request, mode="ANY")
     return request
 

@@ -22,7 +22,7 @@ from agentkit import (
 )
 from agentkit.testing import Emulator, call, text
 from agentkit.testing.server import serve
-from agentkit.wire import Content, GenerationConfig, Part, SafetySetting, user_text
+from agentkit.wire import Content, Part, user_text
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,6 @@ REFUSED = [
     pytest.param({"parallel_calls": True}, "Give 1 or more", id="a-yes-for-a-number"),
     pytest.param({"thinking": "hard"}, "thinking='hard'", id="an-unknown-way-to-think"),
     pytest.param({"thinking": -7}, "thinking=-7", id="negative-thinking"),
-    pytest.param({"generation": {"temperature": "hot"}}, "generation", id="a-temperature-as-text"),
     pytest.param({"tools": echo}, r"tools=\[...\]", id="a-tool-without-a-list"),
     pytest.param({"tools": Toolset(echo)}, r"tools=\[...\]", id="a-toolset-without-a-list"),
     pytest.param({"tools": "echo"}, r"tools=\[...\]", id="tools-as-text"),
@@ -185,46 +184,6 @@ async def test_thoughts_can_be_asked_for(emulator: Emulator, client: GeminiClien
         "thinkingLevel": "LOW",
         "includeThoughts": True,
     }
-
-
-GENERATION = [
-    pytest.param({"temperature": 0, "maxOutputTokens": 50}, id="a-dict"),
-    pytest.param({"temperature": 0, "max_output_tokens": 50}, id="a-dict-with-python-names"),
-    pytest.param(GenerationConfig(temperature=0, max_output_tokens=50), id="a-value"),
-]
-
-
-@pytest.mark.parametrize("generation", GENERATION)
-async def test_generation_settings_are_sent(emulator: Emulator, client: GeminiClient, generation: Any) -> None:
-    emulator.reply(text("Hello."))
-
-    await Agent(MODEL, client=client, generation=generation).run("Hi.")
-
-    assert emulator.requests[0]["generationConfig"] == {"temperature": 0, "maxOutputTokens": 50}
-
-
-async def test_thinking_joins_the_generation_settings(emulator: Emulator, client: GeminiClient) -> None:
-    emulator.reply(text("Hello."))
-    generation = {"temperature": 0, "thinkingConfig": {"includeThoughts": True}}
-
-    await Agent(MODEL, client=client, generation=generation, thinking="low").run("Hi.")
-
-    assert emulator.requests[0]["generationConfig"] == {
-        "temperature": 0,
-        "thinkingConfig": {"includeThoughts": True, "thinkingLevel": "LOW"},
-    }
-
-
-SAFETY = {"category": "HARM_CATEGORY_HARASSMENT", "threshold": "BLOCK_NONE"}
-
-
-@pytest.mark.parametrize("safety", [SAFETY, SafetySetting.parse(SAFETY)], ids=["a-dict", "a-value"])
-async def test_safety_settings_are_sent(emulator: Emulator, client: GeminiClient, safety: Any) -> None:
-    emulator.reply(text("Hello."))
-
-    await Agent(MODEL, client=client, safety=[safety]).run("Hi.")
-
-    assert emulator.requests[0]["safetySettings"] == [SAFETY]
 
 
 async def test_tools_are_declared_in_the_order_given(emulator: Emulator, client: GeminiClient) -> None:

@@ -30,9 +30,10 @@ PLANNED = {
     "approval": ["May refund run with {'order': 7, 'amount': 250}?\n", "refunded 250 euros for order 7"],
     "typed_output": ["Ticket high 7\n", '"order": 7\n}\n'],
     "fake_gemini": ["passed\n"],
+    "settings": ["Oslo: 4 degrees, rain"],
     "chat": ["Population of Oslo: 717,710.\nPopulation of Rome: 2,754,719.\n8 contents in the history\n"],
 }
-SCRIPTED = ("search", "code_execution", "resume_later", "taint")
+SCRIPTED = ("thinking", "search", "code_execution", "resume_later", "taint")
 
 
 @pytest.fixture
@@ -72,6 +73,21 @@ def test_an_example_prints_what_it_promises(name: str, planner: Emulator, tmp_pa
     printed = run_example(name, planner, tmp_path)
 
     assert [line for line in PLANNED[name] if line not in printed] == []
+
+
+def test_thinking_prints_the_thoughts_before_the_answer(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.reply(text("9.9 is larger.", thoughts="Compare the tenths: 1 and 9."))
+
+    printed = run_example("thinking", emulator, tmp_path)
+
+    assert printed.startswith("(thinks) Compare the tenths: 1 and 9.\n9.9 is larger.\n")
+    assert "tokens of thoughts: 'Compare the tenths: 1 and 9.'" in printed
+    assert printed.endswith("'gemini-3.8-flash' does not take thinking='minimal': level 'low' instead.\n")
+    assert emulator.requests[0]["generationConfig"]["thinkingConfig"] == {
+        "thinkingLevel": "LOW",
+        "includeThoughts": True,
+    }
+    assert not emulator.findings
 
 
 def test_search_prints_the_cited_answer_and_its_sources(emulator: Emulator, tmp_path: Path) -> None:

@@ -52,8 +52,9 @@ KINDS = [
     pytest.param({"instructions": 5}, "instructions must be a text or a function", id="instructions-as-a-number"),
     pytest.param({"instructions": None}, "instructions must be a text or a function", id="instructions-of-none"),
     pytest.param({"client": KEY}, "client must be a GeminiClient, not str", id="the-key-as-client"),
-    pytest.param({"generation": "cold"}, "generation must be", id="generation-as-text"),
-    pytest.param({"safety": {"category": "x"}}, "safety must be a list", id="safety-as-a-dict"),
+    pytest.param({"extra": "cold"}, "extra must be a dict", id="extra-as-text"),
+    pytest.param({"labels": ["a"]}, "labels must be a dict", id="labels-as-a-list"),
+    pytest.param({"safety": {"category": "x"}}, "safety category='category' is not known", id="an-unknown-category"),
     pytest.param({"safety": ["x"]}, r"safety\[0\] must be a SafetySetting", id="safety-of-texts"),
 ]
 
@@ -119,17 +120,6 @@ def test_a_misspelt_option_is_named_before_anything_runs(construct: Callable[[],
     checkers show the nearest name before the program runs: taking `**options` to say it later would blind them."""
     with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
         construct()
-
-
-@pytest.mark.rows(117)
-@pytest.mark.parametrize("thinking", [None, "low"])
-def test_a_level_and_a_budget_together_are_refused(thinking: Any) -> None:
-    """A level or a budget alone in `generation=` is the caller's own word and goes to the service as it is. `thinking=`
-    is the portable way: what a model does not take is clamped, so there is nothing left to refuse."""
-    config = {"thinkingBudget": 5} if thinking else {"thinkingLevel": "LOW", "thinkingBudget": 5}
-
-    with pytest.raises(ConfigurationError, match=r"Use thinking=\.\.\."):
-        Agent(MODEL, thinking=thinking, generation={"thinkingConfig": config})
 
 
 COMBINATIONS = [

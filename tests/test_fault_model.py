@@ -255,10 +255,10 @@ async def test_an_answer_deeper_than_python_can_read_is_an_error_of_the_protocol
 # -- Calls that the service could not read (rows 50, 51) ---------------------------------------------------------------
 
 BAD_ENDS = [
-    pytest.param("MALFORMED_FUNCTION_CALL", [None, None, "ANY"], id="malformed-call"),
-    pytest.param("UNEXPECTED_TOOL_CALL", [None, None, "ANY"], id="unexpected-call"),
-    pytest.param("MALFORMED_RESPONSE", [None, None], id="malformed-response"),
-    pytest.param("TOO_MANY_TOOL_CALLS", [None], id="too-many-calls"),
+    pytest.param("MALFORMED_FUNCTION_CALL", ["VALIDATED", "VALIDATED", "ANY"], id="malformed-call"),
+    pytest.param("UNEXPECTED_TOOL_CALL", ["VALIDATED", "VALIDATED", "ANY"], id="unexpected-call"),
+    pytest.param("MALFORMED_RESPONSE", ["VALIDATED"] * 2, id="malformed-response"),
+    pytest.param("TOO_MANY_TOOL_CALLS", ["VALIDATED"], id="too-many-calls"),
 ]
 
 
@@ -266,7 +266,7 @@ BAD_ENDS = [
 @BOTH_WAYS
 @pytest.mark.parametrize(("reason", "modes"), BAD_ENDS)
 async def test_each_bad_end_has_its_own_reason_and_as_many_tries_as_help(
-    emulator: Emulator, agent: Agent[Any, str], way: Way, reason: str, modes: list[str | None]
+    emulator: Emulator, agent: Agent[Any, str], way: Way, reason: str, modes: list[str]
 ) -> None:
     """Beside the matrix in two points.
 

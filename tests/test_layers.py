@@ -20,9 +20,9 @@ FLOORS = (
     ("_checks",),
     (
         *("usage", "retry", "builtin", "media", "citations", "history", "verdict"),
-        *("_describe", "_endpoint", "_openapi", "_settings", "_status"),
+        *("choice", "_describe", "_endpoint", "_openapi", "_status"),
     ),
-    ("events", "executed", "state", "transport", "_attempts", "_nesting", "_signature"),
+    ("events", "executed", "state", "transport", "_attempts", "_nesting", "_settings", "_signature"),
     ("context", "repeats", "result", "schema", "_answer"),
     ("client", "middleware", "output", "stream", "tool"),
     ("sync", "taint", "toolset"),

@@ -187,7 +187,7 @@ async def test_the_last_turn_is_kept_for_an_answer_without_functions(emulator: E
     result = await agent.run("Go.")
 
     assert (result.output, result.stop, result.usage.turns) == ("The best I know.", "limit", 3)
-    assert [calling_mode(body) for body in emulator.requests] == [None, None, "NONE"]
+    assert [calling_mode(body) for body in emulator.requests] == ["VALIDATED", "VALIDATED", "NONE"]
     told_last = emulator.requests[2]["systemInstruction"]["parts"][0]["text"]
     assert told_last.startswith("Be brief.\n\nThis is the last turn")
     assert emulator.requests[2]["tools"] == emulator.requests[0]["tools"]

@@ -81,7 +81,7 @@ async def test_a_malformed_call_is_asked_again_colder(emulator: Emulator, agent:
     result = await agent.run("Go.")
 
     assert result.output == "Fine."
-    assert [config(emulator, 0), config(emulator, 1)] == [(None, None), (0, None)]
+    assert [config(emulator, 0), config(emulator, 1)] == [(None, "VALIDATED"), (0, "VALIDATED")]
     assert (result.usage.turns, result.usage.requests) == (1, 2)
 
 
@@ -94,7 +94,8 @@ async def test_the_third_attempt_forces_a_call(emulator: Emulator, agent: Agent[
 
     await agent.run("Go.")
 
-    assert [config(emulator, request) for request in range(4)] == [(None, None), (0, None), (0, "ANY"), (None, None)]
+    left_open = (None, "VALIDATED")
+    assert [config(emulator, n) for n in range(4)] == [left_open, (0, "VALIDATED"), (0, "ANY"), left_open]
     assert counter.ran == 1
 
 

@@ -115,6 +115,8 @@ def run(
             )
             if not is_service_set(base_url):
                 sys.stderr.write(NO_KEY + "\n")
+            for note in agent.notes:
+                sys.stderr.write(f"{note}\n")
             if warning := missing_deps(agent.tools):
                 sys.stderr.write(warning + "\n")
             show: Show = JsonShow(out) if as_json else TerminalShow(out, streams=out.isatty() and not verbose)
