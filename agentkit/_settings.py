@@ -319,7 +319,7 @@ def _camel(value: Any) -> Any:
     if isinstance(value, Mapping):
         named = cast("Mapping[str, Any]", value)
         return {_wire_name(name): _camel(one) for name, one in named.items()}
-    return [_camel(one) for one in value] if isinstance(value, list | tuple) else value
+    return [_camel(one) for one in cast("Sequence[object]", value)] if isinstance(value, list | tuple) else value
 
 
 def _wire_name(name: str) -> str:
