@@ -41,6 +41,7 @@ from agentkit.errors import (
 from agentkit.events import (
     Event,
     LoopFound,
+    PartialOutput,
     Paused,
     Retrying,
     RunFinished,
@@ -101,6 +102,7 @@ __all__ = [
     "MissingExtra",
     "NotFound",
     "OutputInvalid",
+    "PartialOutput",
     "Paused",
     "ProtocolError",
     "RateLimited",

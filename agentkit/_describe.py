@@ -149,7 +149,7 @@ def tidy(schema: Schema) -> Schema:
 
 def type_name(tp: object) -> str:
     """Return how a type is called in a message: `Plan` for a class, `list[Plan]` and the like as they are written."""
-    return tp.__qualname__ if type(tp) is type else str(tp).removeprefix("typing.")
+    return tp.__qualname__ if isinstance(tp, type) else str(tp).removeprefix("typing.")
 
 
 def first_line(error: BaseException) -> str:

@@ -42,8 +42,8 @@ _HINTS: Sequence[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
         (
-            r"unknown name \W*parameters_?json_?schema",
-            'This endpoint does not know `parametersJsonSchema`: use GeminiClient(schema_dialect="openapi").',
+            r"unknown name \W*(parameters|response)_?json_?schema",
+            'This endpoint does not know JSON Schema here: use GeminiClient(schema_dialect="openapi").',
         ),
         (
             r"unknown name \W*include_?server_?side_?tool",

@@ -5,6 +5,7 @@ returns, or returns after its run, would keep a program from exiting. These are 
 """
 
 import contextvars
+import inspect
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,7 +15,14 @@ from typing import Any, TypeVar
 import anyio
 from anyio.lowlevel import EventLoopToken, current_token
 
-__all__ = ["MAX_LEFT_BEHIND", "TooManyThreads", "is_left_behind", "run_in_thread", "threads_left_behind"]
+__all__ = [
+    "MAX_LEFT_BEHIND",
+    "TooManyThreads",
+    "call_function",
+    "is_left_behind",
+    "run_in_thread",
+    "threads_left_behind",
+]
 
 T = TypeVar("T")
 
@@ -36,6 +44,15 @@ def is_left_behind() -> bool:
     """Whether this is called from a call in a thread that nobody waits for any more."""
     is_left = _IS_LEFT.get()
     return is_left is not None and is_left.is_set()
+
+
+async def call_function(call: Callable[[], Any], is_async: bool) -> Any:
+    """Run a function of the user's: async ones here, others in a thread with the caller's context variables.
+
+    A thread cannot be stopped, so at a time limit it is left behind and its result is dropped.
+    """
+    result = call() if is_async else await run_in_thread(call)
+    return await result if inspect.isawaitable(result) else result
 
 
 async def run_in_thread(call: Callable[[], T]) -> T:

@@ -16,7 +16,7 @@ from agentkit.context import RunContext, emit_nowhere
 from agentkit.errors import AgentKitError, ConfigurationError, RunFailed, StateInvalid
 from agentkit.loop import drive
 from agentkit.middleware import Middleware
-from agentkit.output import FINAL_ANSWER, OutputSpec
+from agentkit.output import FINAL_ANSWER, OutputCheck, OutputMode, OutputSpec
 from agentkit.result import RunResult
 from agentkit.run import Run
 from agentkit.state import RunState
@@ -59,6 +59,9 @@ class AgentOptions(GenerationSettings, total=False):
     errors: ErrorMode
     tool_timeout_s: float
     parallel_calls: int
+    output_mode: OutputMode
+    output_retries: int
+    output_check: OutputCheck | None
 
 
 class Agent(Generic[Deps, Out]):
@@ -90,6 +93,13 @@ class Agent(Generic[Deps, Out]):
             secrets), `"show"` it, or `"raise"` `ToolFailed`.
         tool_timeout_s: Seconds that one call may take, where the tool does not say otherwise.
         parallel_calls: How many calls of one answer run at once.
+        output_mode: How a typed answer is asked for: `"native"` (JSON mode), `"function"` (a call of `final_answer`),
+            `"enum"` (one word of an Enum or Literal), or `"auto"`: JSON mode where the model has it beside the tools,
+            else the function; one word where no tools stand beside it. `result.output_mode` tells what it was.
+        output_retries: How often an answer that does not fit goes back to the model, with what is wrong with it.
+        output_check: A function, async or not, of the run's context and an answer that fits the type. It may raise
+            `ToolError`, whose words go to the model, which answers again; what it returns, if not None, replaces the
+            answer. Validators of the type may raise `ToolError`, too. A run that is resumed may check an answer again.
         **generation: Fields of `generationConfig` by name: `temperature=0`, `seed=7`, `max_output_tokens=500`,
             `stop_sequences=[...]`, `top_p`, `media_resolution` and the others of `GenerationSettings`.
 
@@ -132,6 +142,9 @@ class Agent(Generic[Deps, Out]):
         errors: ErrorMode = "hide",
         tool_timeout_s: float = 60.0,
         parallel_calls: int = 16,
+        output_mode: OutputMode = "auto",
+        output_retries: int = 2,
+        output_check: OutputCheck | None = None,
         **generation: Unpack[GenerationSettings],
     ) -> None:
         if not isinstance(model, str) or not model.strip():  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
@@ -152,7 +165,9 @@ class Agent(Generic[Deps, Out]):
         self.middleware = tuple(middleware)
         self.errors: ErrorMode = errors
         self.tool_timeout_s, self.parallel_calls = tool_timeout_s, parallel_calls
-        self.output: OutputSpec[Out] = OutputSpec[Out].of_type(output)
+        self.output: OutputSpec[Out] = OutputSpec[Out].of_type(
+            output, mode=output_mode, retries=output_retries, check=output_check
+        )
         self._tools, self._toolsets, self._builtins = _sort_tools(tools, self.output)
         self._client = client
         self.tool_choice = read_choice(tool_choice)
@@ -167,6 +182,7 @@ class Agent(Generic[Deps, Out]):
             extra=extra,
         )
         self._settings.check(model)
+        self.output.refuse_second_format(self._settings.generation)
         for note in self.notes:
             log.warning("agent.note", model=model, note=note)
 

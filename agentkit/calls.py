@@ -15,6 +15,7 @@ from agentkit.clip import clipped
 from agentkit.consent import as_seen, denial, misfit, reason_to_ask, sent_args
 from agentkit.errors import ConfigurationError, OutputInvalid
 from agentkit.events import Paused, ToolFinished, ToolStarted
+from agentkit.final import take_final_call
 from agentkit.invoke import as_response, invoke
 from agentkit.middleware import Middleware, ToolCall
 from agentkit.output import FINAL_ANSWER
@@ -88,8 +89,7 @@ def _weightiest(failure: BaseException) -> BaseException:
 async def _prepare(run: AnyRun, call: PendingCall) -> _Job | None:
     """Answer at once what needs no tool; ask for consent where it is needed; return what may run."""
     if run.output_mode == "function" and call.name == FINAL_ANSWER and not call.refused:
-        response = _take_final_answer(run, call)
-        await _finish(run, call, response, time.monotonic(), str(response.get("error", "")))
+        await _take_final_answer(run, call)
         return None
     tool = run.toolbox.find(call.name)
     if tool is None or call.refused or run.state.closing:
@@ -209,17 +209,21 @@ def _wrapped(
     return lambda asked: middleware.around_tool(run.context(call), asked, proceed)
 
 
-def _take_final_answer(run: AnyRun, call: PendingCall) -> Response:
-    """Accept the final-answer call, or tell the model what is wrong with it."""
+async def _take_final_answer(run: AnyRun, call: PendingCall) -> None:
+    """Accept the final-answer call, or tell the model what is wrong with it.
+
+    Raises:
+        OutputInvalid: It was told so often enough. The call is answered all the same, for a run that is resumed.
+    """
+    started = time.monotonic()
     try:
-        args = detached(call.call.args)
-        run.output.read_call(args)
+        await take_final_call(run, detached(call.call.args))
     except (ArgumentsInvalid, OutputInvalid) as error:
         invalid = error if isinstance(error, OutputInvalid) else OutputInvalid(str(error), "")
-        run.state.count_repair(invalid)
-        return {"error": invalid.problem}
-    run.state.final = args
-    return {"output": "accepted"}
+        await _finish(run, call, {"error": invalid.problem}, started, invalid.problem)
+        run.state.count_repair(invalid, most=run.output.retries)
+    else:
+        await _finish(run, call, {"output": "accepted"}, started, "")
 
 
 async def _finish(run: AnyRun, call: PendingCall, response: Response, started: float, error: str) -> None:

@@ -98,7 +98,8 @@ class GeminiClient:
             max_response_bytes: The largest answer, and the largest event of a stream.
             max_stream_bytes: The largest stream.
             transport: Makes the transport of each pool, in place of httpx.
-            schema_dialect: How functions are declared: "json_schema" or, for older gateways, "openapi".
+            schema_dialect: How functions and typed answers are described: "json_schema" or, for older gateways,
+                "openapi".
             endpoint: Whose dialect the endpoint speaks, where its host does not tell.
             allow_insecure_http: Send the key unencrypted to hosts other than this one.
             trust_env: Use proxies and certificates that the environment names.

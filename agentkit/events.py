@@ -10,6 +10,7 @@ from agentkit.usage import Usage
 __all__ = [
     "Event",
     "LoopFound",
+    "PartialOutput",
     "Paused",
     "Retrying",
     "RunFinished",
@@ -61,6 +62,21 @@ class TextDelta(_Tagged):
 
     type = "text_delta"
     text: str
+
+
+@frozen
+class PartialOutput(_Tagged):
+    """A typed answer as far as it has come, while its JSON streams in.
+
+    Within a turn each tells more than the one before. Nothing is checked yet: a later `Retrying` with `discard_text`
+    takes it back, and a next turn begins anew. Answers by a final-answer function come whole, without this event.
+
+    Attributes:
+        value: Plain JSON. A text in it may be cut, a number is whole. Read-only: parts are shared with other events.
+    """
+
+    type = "partial_output"
+    value: Any
 
 
 @frozen
@@ -176,6 +192,7 @@ Event = (
     RunStarted
     | TurnStarted
     | TextDelta
+    | PartialOutput
     | ThoughtDelta
     | TurnFinished
     | ToolStarted

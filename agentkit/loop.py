@@ -11,6 +11,7 @@ from agentkit._nesting import nested
 from agentkit.calls import answer_calls
 from agentkit.errors import AgentKitError, ConfigurationError, DeadlineExceeded, LoopDetected, OutputInvalid, RunFailed
 from agentkit.events import LoopFound, RunFinished, RunStarted
+from agentkit.final import ask_again, final_answer
 from agentkit.middleware import Middleware
 from agentkit.repeats import find_repeat
 from agentkit.result import RunResult
@@ -103,18 +104,18 @@ async def _drive(run: Run[Deps, Out]) -> RunResult[Out]:
             if state.pending:
                 await answer_calls(run)
                 if state.waiting:
-                    return RunResult(state=state)
+                    return RunResult(state=state, output_mode=run.output_mode)
                 note = await _heed_repeats(run)
                 state.close_calls(note)  # one user content: exactly one response per call, in the order asked
                 if state.final is None:
                     continue
             try:
-                answer = run.output.parse(state.contents[-1], state.final)
+                answer = await final_answer(run)
             except OutputInvalid as error:
-                state.repair(error)
+                await ask_again(run, error)
             else:
                 state.end()
-                return RunResult(state=state, answer=answer)
+                return RunResult(state=state, answer=answer, output_mode=run.output_mode)
 
 
 async def _heed_repeats(run: Run[Any, Any]) -> str:

@@ -33,10 +33,13 @@ class RunResult(Generic[Out]):
 
     Attributes:
         state: The run as data: `state.dump_json()` saves it, `agent.resume(state, ...)` goes on from a pause.
+        output_mode: How the answer was asked for: as text, in JSON mode (`"native"`), by a final-answer `"function"`,
+            or as one word of an `"enum"`.
     """
 
     state: RunState = field(repr=False)
     answer: Out = field(default=_NO_ANSWER)
+    output_mode: Literal["text", "native", "function", "enum"] = "text"
 
     @property
     def output(self) -> Out:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, TypeVar, overload
 
 from anyio.lowlevel import current_token
 
@@ -19,7 +19,7 @@ from agentkit.errors import ConfigurationError
 from agentkit.events import Event
 from agentkit.middleware import Middleware
 from agentkit.models import facts
-from agentkit.output import FINAL_ANSWER, OutputSpec
+from agentkit.output import FINAL_ANSWER, OutputSpec, UsedMode
 from agentkit.sources import untrusted_sources
 from agentkit.state import PendingCall, RunState, meant_name
 from agentkit.tool import ErrorMode
@@ -63,6 +63,7 @@ class Run(Generic[Deps, Out]):
         streamed: Whether answers are asked for as streams.
         deadline: When the run's time is over, on the event loop's clock; infinite for no limit.
         nesting: What inner runs get from this one, and report to it.
+        accepted: The answer of an accepted final-answer call, by itself in a tuple; empty if there is none yet.
     """
 
     state: RunState
@@ -85,17 +86,17 @@ class Run(Generic[Deps, Out]):
     decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
     deadline: float = float("inf")
     nesting: Nesting = field(default_factory=Nesting)
+    accepted: tuple[Out, ...] = ()
 
     @property
-    def output_mode(self) -> Literal["text", "native", "function"]:
-        """How the typed answer is asked for: JSON mode where this model allows it beside the tools."""
-        if self.output.reader is None:
-            return "text"
-        allowed = facts(self.state.model)
-        clash = (len(self.toolbox) and not allowed.json_with_functions) or (
-            self.builtins and not allowed.json_with_builtins
-        )
-        return "function" if clash else "native"
+    def output_mode(self) -> UsedMode:
+        """How the typed answer is asked for.
+
+        Raises:
+            ConfigurationError: The agent wants a way that the model does not have.
+        """
+        has_functions, has_builtins = len(self.toolbox) > 0, len(self.builtins) > 0
+        return self.output.mode_for(self.state.model, has_functions=has_functions, has_builtins=has_builtins)
 
     @functools.cached_property
     def template(self) -> GenerateContentRequest:
@@ -103,8 +104,8 @@ class Run(Generic[Deps, Out]):
         request = self.settings.request(self.state.model, self.client.endpoint)
         if self.instructions:
             request = request.replace(system_instruction=Content(parts=[Part(text=self.instructions)]))
-        if self.output_mode == "native":
-            request = request.with_generation(**self.output.generation_config())
+        if form := self.output.generation_config(self.output_mode, self.client.schema_dialect):
+            request = request.with_generation(**form)
         return self.settings.extended(request.replace(contents=[], **self._tool_fields()))
 
     def calling(self) -> dict[str, Any] | None:
@@ -130,7 +131,7 @@ class Run(Generic[Deps, Out]):
     def _tool_fields(self) -> dict[str, Any]:
         declarations = self.toolbox.declarations(self.client.schema_dialect)
         if self.output_mode == "function":
-            declarations.append(self.output.declaration())
+            declarations.append(self.output.declaration(self.client.schema_dialect))
         check_combination(self, bool(declarations))
         tools = [Tool(function_declarations=declarations)] if declarations else []
         tools += [builtin.to_wire() for builtin in self.builtins]

@@ -164,6 +164,7 @@ class TypeReader(Generic[T]):
 
     Attributes:
         schema: What is accepted, as JSON Schema for the model.
+        core_schema: The same as pydantic has it.
     """
 
     def __init__(self, tp: object) -> None:
@@ -174,6 +175,7 @@ class TypeReader(Generic[T]):
         """
         self._adapter = make_adapter(tp)
         self.schema = describe_adapter(self._adapter, tp, "validation")
+        self.core_schema: Mapping[str, Any] = self._adapter.core_schema
 
     def parse_json(self, text: str) -> T:
         """Return the value.

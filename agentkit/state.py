@@ -25,7 +25,6 @@ from agentkit.wire import (
 __all__ = ["PendingCall", "RunState", "ToolFailure", "meant_name"]
 
 STATE_VERSION = 2
-MAX_REPAIRS = 2
 
 Stop = Literal["answer", "limit", "truncated", "loop"]
 Kind = type | tuple[type, ...]
@@ -191,19 +190,20 @@ class RunState:
         at_limit: Stop = "loop" if self.loops > 1 else "limit"
         self.stop = "truncated" if self.cut else at_limit if self.closing else "answer"
 
-    def repair(self, error: OutputInvalid) -> None:
-        """Ask for the answer again, telling what is wrong with it.
+    def repair(self, error: OutputInvalid, *, most: int) -> None:
+        """Ask for the answer again, telling what is wrong with it, at most `most` times in a run.
 
         Raises:
             OutputInvalid: `error` itself, when it was asked often enough.
         """
-        self.count_repair(error)
+        self.count_repair(error, most=most)
+        self.final = None
         text = f"Your answer could not be used: {error.problem}\nAnswer again, in the form that was asked for."
         self.contents.append(Content(role="user", parts=[Part(text=text)]))
 
-    def count_repair(self, error: OutputInvalid) -> None:
-        """Count one more try; raise `error` when there were `MAX_REPAIRS`, or when no turn is left."""
-        if self.repairs >= MAX_REPAIRS or self.closing:
+    def count_repair(self, error: OutputInvalid, *, most: int) -> None:
+        """Count one more try; raise `error` when there were `most`, or when no turn is left."""
+        if self.repairs >= most or self.closing:
             raise error
         self.repairs += 1
 

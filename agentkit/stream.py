@@ -10,7 +10,7 @@ from anyio.lowlevel import checkpoint
 
 from agentkit._tasks import task_group
 from agentkit.errors import ConfigurationError, RunFailed
-from agentkit.events import Event, RunFinished, TextDelta, ThoughtDelta
+from agentkit.events import Event, PartialOutput, RunFinished, TextDelta, ThoughtDelta
 from agentkit.result import RunResult
 from agentkit.state import RunState
 
@@ -21,7 +21,7 @@ Out = TypeVar("Out")
 Emit = Callable[[Event], Awaitable[None]]
 
 AHEAD = 16  # pieces of text; handing over each by itself would halve the speed of a stream of small chunks
-_TEXT = (TextDelta, ThoughtDelta)
+_TEXT = (TextDelta, PartialOutput, ThoughtDelta)
 
 
 class _Channel:

@@ -10,7 +10,7 @@ from types import MethodType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, cast, overload
 
 from agentkit._checks import is_number, is_whole
-from agentkit._threads import run_in_thread
+from agentkit._threads import call_function
 from agentkit.clip import MAX_RESULT_BYTES
 from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError, ToolDefinitionError
@@ -298,7 +298,7 @@ def _is_method_in_class_body(function: object) -> bool:
 def _invoke_function(function: Callable[..., object], signature: Signature, *, drop_unknown: bool) -> Invoke:
     async def invoke(args: Mapping[str, Any], context: RunContext[Any], /) -> object:
         positional, named = signature.bind(args, context, drop_unknown=drop_unknown)
-        return await _call(functools.partial(function, *positional, **named), signature.is_async)
+        return await call_function(functools.partial(function, *positional, **named), signature.is_async)
 
     return invoke
 
@@ -310,18 +310,9 @@ def _invoke_with_dict(function: Callable[[dict[str, Any]], object], required: li
         missing = [name for name in required if name not in args]
         if missing:
             raise ArgumentsInvalid(f"Missing required arguments: {', '.join(missing)}.")
-        return await _call(functools.partial(function, dict(args)), is_async)
+        return await call_function(functools.partial(function, dict(args)), is_async)
 
     return invoke
-
-
-async def _call(call: Callable[[], object], is_async: bool) -> object:
-    """Run the function: async ones here, others in a worker thread with the caller's context variables.
-
-    A thread cannot be stopped, so at a time limit it is left behind and its result is dropped.
-    """
-    result = call() if is_async else await run_in_thread(call)
-    return await cast("Awaitable[object]", result) if inspect.isawaitable(result) else result
 
 
 def _from_openapi(schema: object) -> Any:

@@ -7,9 +7,10 @@ from contextlib import aclosing
 from typing import Any
 
 from agentkit._log import get_logger
+from agentkit._partial_json import PartialJson
 from agentkit.client import Connection, RetryNotice
 from agentkit.errors import ConfigurationError, InvalidRequest, MalformedCall
-from agentkit.events import Retrying, TextDelta, ThoughtDelta, TurnFinished, TurnStarted
+from agentkit.events import PartialOutput, Retrying, TextDelta, ThoughtDelta, TurnFinished, TurnStarted
 from agentkit.history import first_unsigned, with_placeholders
 from agentkit.middleware import Middleware
 from agentkit.output import FINAL_ANSWER
@@ -97,7 +98,7 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
         verdict = judge(
             response,
             attempt=attempt,
-            structured=run.output_mode == "native",
+            structured=run.output_mode in ("native", "enum"),
             cut_before=state.cut_calls > 0,
             calls_allowed=_may_call(run, request),
         )
@@ -200,7 +201,8 @@ async def _checked(send: Send, request: GenerateContentRequest) -> GenerateConte
 
 async def _send(run: Run[Any, Any], connection: Connection, request: GenerateContentRequest) -> GenerateContentResponse:
     """Ask once; go on while a long answer comes in hops (protocol sheet 8.7), and join them."""
-    ask = _stream if run.streamed else _generate
+    partial = PartialJson() if run.streamed and run.output_mode == "native" else None
+    ask = functools.partial(_stream, partial=partial) if run.streamed else _generate
     hops: list[GenerateContentResponse] = []
     while len(hops) < MAX_HOPS:
         hop = await ask(run, connection, request)
@@ -210,6 +212,8 @@ async def _send(run: Run[Any, Any], connection: Connection, request: GenerateCon
         if hop.finish_reason != "CONTINUATION" or not token:
             break
         request = request.replace(continuation_token=token)
+    if partial is not None and partial.finish():
+        await run.emit(PartialOutput(value=partial.snapshot()))
     return merge(hops) if len(hops) > 1 else hops[0]
 
 
@@ -220,9 +224,9 @@ async def _generate(
 
 
 async def _stream(
-    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
+    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest, *, partial: PartialJson | None
 ) -> GenerateContentResponse:
-    """Read a stream to its end, telling its text as it comes."""
+    """Read a stream to its end, telling its text as it comes, and what `partial` makes of it."""
     merger = Merger()
     index: int | None = None  # of the candidate that counts; the others go on beside it
     chunks = connection.stream(run.state.model, request, on_retry=functools.partial(_tell_retry, run))
@@ -236,6 +240,8 @@ async def _stream(
             for part in (chunk.content.parts or []) if chunk.content and here == index else []:
                 if part.text:
                     await run.emit(ThoughtDelta(text=part.text) if part.thought else TextDelta(text=part.text))
+                    if partial is not None and not part.thought and partial.add(part.text):
+                        await run.emit(PartialOutput(value=partial.snapshot()))
     return merger.response()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentkit.testing import Emulator, call, code, grounding, part, text
+from agentkit.testing import Emulator, call, code, grounding, part, stream, text
 from agentkit.testing.offline import answer
 from agentkit.testing.server import serve
 from tests.answered import told
@@ -29,11 +29,12 @@ PLANNED = {
     ],
     "approval": ["May refund run with {'order': 7, 'amount': 250}?\n", "refunded 250 euros for order 7"],
     "typed_output": ["Ticket high 7\n", '"order": 7\n}\n'],
+    "output_check": ["day='2026-12-11' guests=4\nasked 2 times, as native\n"],
     "fake_gemini": ["passed\n"],
     "settings": ["Oslo: 4 degrees, rain"],
     "chat": ["Population of Oslo: 717,710.\nPopulation of Rome: 2,754,719.\n8 contents in the history\n"],
 }
-SCRIPTED = ("thinking", "search", "code_execution", "resume_later", "taint")
+SCRIPTED = ("thinking", "search", "code_execution", "resume_later", "structured_stream", "taint")
 
 
 @pytest.fixture
@@ -119,6 +120,21 @@ def test_code_execution_prints_program_and_outcome_and_saves_the_plot(emulator: 
     assert "plot saved as plot0.png\nThe sum is 5117.\n" in printed
     assert (tmp_path / "plot0.png").read_bytes().startswith(b"\x89PNG")
     assert emulator.requests[0]["tools"] == [{"codeExecution": {}}]
+    assert not emulator.findings
+
+
+def test_a_typed_answer_is_printed_as_far_as_it_has_come(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.reply(stream('{"title": "By the fj', 'ords", "days": 7, "sto', 'ps": ["Oslo", "Ber', 'gen"]}'))
+
+    printed = run_example("structured_stream", emulator, tmp_path)
+
+    assert printed.splitlines() == [
+        "so far: {'title': 'By the fj'}",
+        "so far: {'title': 'By the fjords', 'days': 7}",
+        "so far: {'title': 'By the fjords', 'days': 7, 'stops': ['Oslo', 'Ber']}",
+        "so far: {'title': 'By the fjords', 'days': 7, 'stops': ['Oslo', 'Bergen']}",
+        "By the fjords: 7 days, 2 stops",
+    ]
     assert not emulator.findings
 
 

@@ -15,7 +15,7 @@ FLOORS = (
     (
         *("errors", "approval", "models", "wire"),
         *("_arguments", "_docstrings", "_jsonable", "_lanes", "_log", "_steps", "_tasks", "_threads", "_unpack"),
-        "clip",
+        *("clip", "_partial_json"),
     ),
     ("_checks",),
     (
@@ -24,11 +24,11 @@ FLOORS = (
     ),
     ("events", "executed", "state", "transport", "_attempts", "_nesting", "_settings", "_signature"),
     ("context", "repeats", "result", "schema", "_answer"),
-    ("client", "middleware", "output", "stream", "tool"),
-    ("sync", "taint", "toolset"),
+    ("client", "middleware", "stream", "tool", "_output_type"),
+    ("output", "sync", "taint", "toolset"),
     ("chat", "sources"),
     ("run",),
-    ("consent", "invoke", "turn"),
+    ("consent", "final", "invoke", "turn"),
     ("calls",),
     ("loop",),
     ("agent",),

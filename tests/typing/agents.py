@@ -1,9 +1,9 @@
 """What an agent's types say: of its answer, its deps, its stream and its chat. Every line must type-check."""
 
 from dataclasses import dataclass
-from typing import assert_type
+from typing import Any, Literal, assert_type
 
-from agentkit import Agent, Chat, RunContext, RunResult, RunStream
+from agentkit import Agent, Chat, PartialOutput, RunContext, RunResult, RunStream, ToolError
 
 
 @dataclass
@@ -26,6 +26,19 @@ full = Agent("gemini-3-flash-preview", output=Plan, deps_type=Deps, instructions
 listed = Agent("gemini-3-flash-preview", output=list[int])
 
 
+def check(ctx: RunContext[Deps], plan: Plan) -> None:
+    if plan.title == ctx.deps.user:
+        raise ToolError("Name the trip by its town.")
+
+
+async def amend(_ctx: RunContext[Deps], plan: Plan) -> Plan:
+    return plan
+
+
+checked = Agent("gemini-3-flash-preview", output=Plan, deps_type=Deps, output_check=check, output_mode="function")
+amended = Agent("gemini-3-flash-preview", output=Plan, deps_type=Deps, output_check=amend, output_retries=0)
+
+
 async def ask() -> None:
     assert_type(await plain.run("Hi."), RunResult[str])
     assert_type((await typed.run("Hi.")).output, Plan)
@@ -36,3 +49,6 @@ async def ask() -> None:
     async with full.stream("Hi.", deps=Deps("ada")) as run:
         assert_type(run, RunStream[Plan])
         assert_type(await run.result(), RunResult[Plan])
+        assert_type([event.value async for event in run if isinstance(event, PartialOutput)], list[Any])
+    assert_type((await checked.run("Hi.")).output, Plan)
+    assert_type((await amended.run("Hi.")).output_mode, Literal["text", "native", "function", "enum"])

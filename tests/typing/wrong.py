@@ -20,6 +20,8 @@ tool(effects="delete")  # wrong
 tool(timeout="5")  # wrong
 Agent("gemini-3-flash-preview", instruction="Be brief.")  # wrong
 Agent("gemini-3-flash-preview", errors="tell")  # wrong
+Agent("gemini-3-flash-preview", output=int, output_mode="json")  # wrong
+Agent("gemini-3-flash-preview", output=int, output_check=7)  # wrong
 agent.run_sync("Hi.", deps="ada")  # wrong
 text: str = agent.run_sync("Hi.").output  # wrong
 agent.resume_sync(agent.run_sync("Hi."))  # wrong
