@@ -2,6 +2,7 @@
 
 from agentkit.agent import Agent
 from agentkit.approval import ApprovalRequest, Decision, approve, deny
+from agentkit.batches import Batch, BatchAnswer, Batches
 from agentkit.builtin import CodeExecution, GoogleMaps, GoogleSearch, UrlContext
 from agentkit.chat import Chat
 from agentkit.choice import ToolChoice
@@ -11,6 +12,7 @@ from agentkit.context import RunContext
 from agentkit.errors import (
     AgentKitError,
     AuthenticationFailed,
+    BatchFailed,
     ConfigurationError,
     ConnectionFailed,
     DeadlineExceeded,
@@ -55,6 +57,7 @@ from agentkit.events import (
     TurnStarted,
 )
 from agentkit.executed import ExecutedCode
+from agentkit.many import Job, Outcome, Outcomes, Progress
 from agentkit.media import Image
 from agentkit.middleware import Middleware, ToolCall
 from agentkit.result import RunResult
@@ -74,6 +77,10 @@ __all__ = [
     "AgentKitError",
     "ApprovalRequest",
     "AuthenticationFailed",
+    "Batch",
+    "BatchAnswer",
+    "BatchFailed",
+    "Batches",
     "Chat",
     "Citation",
     "CodeExecution",
@@ -93,6 +100,7 @@ __all__ = [
     "HttpxTransport",
     "Image",
     "InvalidRequest",
+    "Job",
     "LimitExceeded",
     "Limits",
     "LoopDetected",
@@ -101,9 +109,12 @@ __all__ = [
     "Middleware",
     "MissingExtra",
     "NotFound",
+    "Outcome",
+    "Outcomes",
     "OutputInvalid",
     "PartialOutput",
     "Paused",
+    "Progress",
     "ProtocolError",
     "RateLimited",
     "ResponseBlocked",

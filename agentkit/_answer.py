@@ -86,7 +86,7 @@ def parse_answer(kind: type[Message], body: bytes, response: HttpResponse, asked
         message = kind.parse(_unwrapped(body))
     if message is None:
         raise _unreadable(body, response, asked)
-    if message.raw.get("error"):
+    if message.raw.get("error") and not message.raw.get("name"):  # what has a name (a batch, a file) may have failed
         raise status_error(response.status, response.headers, body, asked)
     return message
 

@@ -32,7 +32,15 @@ from agentkit._endpoint import (
 from agentkit._frozen import frozen
 from agentkit._log import SECRET_NAMES, get_logger, redact
 from agentkit._status import Asked
-from agentkit.errors import ConfigurationError, ConnectionFailed, GeminiError, ProtocolError, StreamInterrupted
+from agentkit.batches import Batches
+from agentkit.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    GeminiError,
+    ProtocolError,
+    StatusError,
+    StreamInterrupted,
+)
 from agentkit.retry import Retry, RetryBudget, RetryNotice
 from agentkit.transport import HttpRequest, HttpResponse, HttpxTransport, Timeouts, Transport
 from agentkit.wire import (
@@ -54,6 +62,7 @@ _MIB = 1024 * 1024
 _BETWEEN_CHUNKS_S = 120.0  # thinking models are silent for long, but not that long
 _COUNTED_OUTSIDE_GOOGLE = ("contents", "systemInstruction", "tools", "generationConfig")
 _MODEL_PAGES = 100
+_REFUSED = (429, 503)  # nothing was done
 
 log = get_logger("client")
 
@@ -174,6 +183,11 @@ class GeminiClient:
     def schema_dialect(self) -> SchemaDialect:
         """How functions are declared."""
         return self._schema_dialect
+
+    @property
+    def batches(self) -> Batches:
+        """The service's batch endpoint: `await client.batches.create(model, requests)`."""
+        return Batches(self)
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["Connection", None]:
@@ -333,7 +347,30 @@ class Connection:
             query = f"models?pageSize=1000&pageToken={quote(page.next_page_token, safe='')}"
         raise ProtocolError(f"The list of models at {self._settings.root} has no end: {_MODEL_PAGES} pages were read.")
 
-    async def _ask(self, request: HttpRequest, asked: Asked, kind: type[Message], on_retry: OnRetry | None) -> Message:
+    async def call(
+        self, verb: str, path: str, kind: type[Message], body: bytes = b"", *, model: str = "", repeats: bool = True
+    ) -> Message:
+        """Ask for what stands beside the models.
+
+        Args:
+            verb: `"GET"`, `"POST"` or `"DELETE"`.
+            path: Below the version, with its query: `"batches/x"`.
+            kind: The message that is answered.
+            body: JSON.
+            model: The model it is about, for error messages.
+            repeats: Whether asking twice does no harm. If not, only what the service refused is asked again.
+        """
+        return await self._ask(self._request(verb, path, body), self._asked(model), kind, None, repeats=repeats)
+
+    async def _ask(
+        self,
+        request: HttpRequest,
+        asked: Asked,
+        kind: type[Message],
+        on_retry: OnRetry | None,
+        *,
+        repeats: bool = True,
+    ) -> Message:
         """Return a whole answer, asking again as long as that makes sense."""
         attempts = Attempts(self._settings.retry, self._settings.budget, on_retry, asked)
         while True:
@@ -344,6 +381,8 @@ class Connection:
             else:
                 attempts.succeeded()
                 return answer
+            if not repeats and not (isinstance(failure, StatusError) and failure.status in _REFUSED):
+                raise attempts.over(failure)
             await attempts.failed(failure)
 
     async def _ask_once(self, request: HttpRequest, asked: Asked, kind: type[Message]) -> Message:

@@ -7,7 +7,7 @@ AgentKitError
 │   └── MissingExtra (ImportError)  names the pip command
 ├── StateInvalid                    a saved run that cannot be loaded or continued
 ├── GeminiError                     the API could not be asked or did not answer as documented
-│   ├── ConnectionFailed, ProtocolError, ResponseTooLarge, StreamInterrupted, DeadlineExceeded
+│   ├── ConnectionFailed, ProtocolError, ResponseTooLarge, StreamInterrupted, DeadlineExceeded, BatchFailed
 │   └── StatusError                 the API answered with an error
 │       └── InvalidRequest, AuthenticationFailed, NotFound, RateLimited, ServerError
 ├── RunError                        a run ended without an answer
@@ -26,6 +26,7 @@ from typing import Any
 __all__ = [
     "AgentKitError",
     "AuthenticationFailed",
+    "BatchFailed",
     "ConfigurationError",
     "ConnectionFailed",
     "DeadlineExceeded",
@@ -157,6 +158,24 @@ class DeadlineExceeded(GeminiError):
 
     def __str__(self) -> str:
         return f"Time ran out after {self.limit_s:g} s, waiting for {self.waiting_for}."
+
+
+class BatchFailed(GeminiError):
+    """A batch of requests ended before this one had its answer: it failed, was cancelled, or expired.
+
+    Attributes:
+        name: The batch, `"batches/..."`.
+        batch_state: How it ended, for example `"BATCH_STATE_EXPIRED"`; `state` is the run's.
+        message: What the service says about it; may be empty.
+    """
+
+    def __init__(self, name: str, batch_state: str, message: str = "") -> None:
+        super().__init__(name, batch_state, message)
+        self.name, self.batch_state, self.message = name, batch_state, message
+
+    def __str__(self) -> str:
+        said = f" ({' '.join(self.message.split())})" if self.message else ""
+        return f"{self.name} ended with {self.batch_state}{said}, without this answer. Hand the request in again."
 
 
 class StatusError(GeminiError):

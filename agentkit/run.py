@@ -25,10 +25,12 @@ from agentkit.state import PendingCall, RunState, meant_name
 from agentkit.tool import ErrorMode
 from agentkit.toolset import Toolbox
 from agentkit.usage import Limits
-from agentkit.wire import Content, GenerateContentRequest, Part, Tool, ToolConfig
+from agentkit.wire import Content, GenerateContentRequest, GenerateContentResponse, Part, Tool, ToolConfig
 
 Deps = TypeVar("Deps")
 Out = TypeVar("Out")
+
+Ask = Callable[[str, GenerateContentRequest], Awaitable[GenerateContentResponse]]
 
 
 class _Copies(Sequence[Content]):
@@ -59,6 +61,7 @@ class Run(Generic[Deps, Out]):
         choice: What the agent says about calling functions; None leaves it to the model.
         validates: Whether calls are asked to obey their schemas where the agent leaves the mode open.
         decisions: What people said about waiting calls, by key.
+        ask: Asks a model for a whole answer, where that is not a request of its own: through a batch.
         emit: Where events go; with a streamed run, it waits for the reader.
         streamed: Whether answers are asked for as streams.
         deadline: When the run's time is over, on the event loop's clock; infinite for no limit.
@@ -84,6 +87,7 @@ class Run(Generic[Deps, Out]):
     validates: bool = True
     streamed: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
+    ask: Ask | None = None
     deadline: float = float("inf")
     nesting: Nesting = field(default_factory=Nesting)
     accepted: tuple[Out, ...] = ()

@@ -220,6 +220,8 @@ async def _send(run: Run[Any, Any], connection: Connection, request: GenerateCon
 async def _generate(
     run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
 ) -> GenerateContentResponse:
+    if run.ask is not None:
+        return await run.ask(run.state.model, request)
     return await connection.generate(run.state.model, request, on_retry=functools.partial(_tell_retry, run))
 
 

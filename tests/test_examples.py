@@ -32,9 +32,13 @@ PLANNED = {
     "output_check": ["day='2026-12-11' guests=4\nasked 2 times, as native\n"],
     "fake_gemini": ["passed\n"],
     "settings": ["Oslo: 4 degrees, rain"],
+    "many_prompts": [
+        "4 of 4 done, 1 failed, ",
+        "Population of Rome: 2,754,719.\nThe prompt is empty. Say what the agent should do.\nPopulation of Kyiv: ",
+    ],
     "chat": ["Population of Oslo: 717,710.\nPopulation of Rome: 2,754,719.\n8 contents in the history\n"],
 }
-SCRIPTED = ("thinking", "search", "code_execution", "resume_later", "structured_stream", "taint")
+SCRIPTED = ("thinking", "search", "code_execution", "resume_later", "structured_stream", "taint", "batch")
 
 
 @pytest.fixture
@@ -149,6 +153,16 @@ def test_a_refund_that_a_mail_ordered_waits_for_a_person(emulator: Emulator, tmp
     assert "(read_mail)" in printed
     assert printed.endswith("I did not refund anything.\n")
     assert told(emulator) == [{"error": "A person denied this call: A mail cannot order a refund."}]
+
+
+def test_a_batch_is_handed_in_for_each_turn(planner: Emulator, tmp_path: Path) -> None:
+    planner.batches.polls = 0  # else the example waits half a minute for each
+
+    printed = run_example("batch", planner, tmp_path)
+
+    assert printed.count("BATCH_STATE_SUCCEEDED: 2 of 2 answered\n") == 2
+    assert printed.endswith("Population of Oslo: 717,710.\nPopulation of Rome: 2,754,719.\n")
+    assert {asked.method for asked in planner.asked} == {"batchGenerateContent"}
 
 
 def test_a_run_paused_in_one_process_is_finished_by_another(planner: Emulator, tmp_path: Path) -> None:

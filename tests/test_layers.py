@@ -22,13 +22,16 @@ FLOORS = (
         *("usage", "retry", "builtin", "media", "citations", "history", "verdict"),
         *("choice", "_describe", "_endpoint", "_openapi", "_status"),
     ),
-    ("events", "executed", "state", "transport", "_attempts", "_nesting", "_settings", "_signature"),
+    (
+        *("events", "executed", "state", "transport", "_attempts", "_nesting", "_settings", "_signature"),
+        "batches",
+    ),
     ("context", "repeats", "result", "schema", "_answer"),
     ("client", "middleware", "stream", "tool", "_output_type"),
-    ("output", "sync", "taint", "toolset"),
+    ("many", "output", "sync", "taint", "toolset"),
     ("chat", "sources"),
     ("run",),
-    ("consent", "final", "invoke", "turn"),
+    ("consent", "final", "invoke", "rounds", "turn"),
     ("calls",),
     ("loop",),
     ("agent",),
@@ -36,7 +39,19 @@ FLOORS = (
 )
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS, 1) for name in names}
 
-WIRE = ("_model", "enums", "content", "tools", "request", "response", "partial_args", "merge", "sse", "__init__")
+WIRE = (
+    "_model",
+    "enums",
+    "content",
+    "tools",
+    "request",
+    "response",
+    "batches",
+    "partial_args",
+    "merge",
+    "sse",
+    "__init__",
+)
 
 PLUGIN = "tools/agentkit_tools/pytest_plugin.py"
 

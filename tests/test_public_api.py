@@ -59,6 +59,7 @@ ERRORS = [
     errors.ResponseTooLarge("event", 10),
     errors.StreamInterrupted("reset", "half"),
     errors.DeadlineExceeded("the run", 3.0),
+    errors.BatchFailed("batches/x", "BATCH_STATE_EXPIRED", "too\nlate"),
     errors.InvalidRequest(400, "INVALID_ARGUMENT", "no", None, [{"@type": "x"}], "hint", "id"),
     errors.AuthenticationFailed(401, "", "no"),
     errors.NotFound(404, "NOT_FOUND", "no"),

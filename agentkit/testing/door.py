@@ -16,7 +16,7 @@ ASKING: Final = frozenset({"generateContent", "streamGenerateContent", "countTok
 KEY_HEADERS: Final = frozenset({"x-goog-api-key", "authorization", "cookie"})
 """Headers that are never recorded."""
 
-Resource = Literal["models", "cachedContents", "files", "upload"]
+Resource = Literal["models", "cachedContents", "files", "batches", "upload"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +25,9 @@ class Address:
 
     Attributes:
         resource: What it is about.
-        method: `"generateContent"`, `"streamGenerateContent"`, `"countTokens"`, or `"list"`, `"get"`, `"create"`,
-            `"update"`, `"delete"`, `"download"`, `"upload"`.
-        name: The id of the model, cached content or file; empty for none.
+        method: `"generateContent"`, `"streamGenerateContent"`, `"countTokens"`, `"batchGenerateContent"`, or `"list"`,
+            `"get"`, `"create"`, `"update"`, `"delete"`, `"cancel"`, `"download"`, `"upload"`.
+        name: The id of the model, cached content, file or batch; empty for none.
         version: `"v1beta"`, as in the path.
         place: `projects/p/locations/l/`, as in the path; empty for none.
     """
@@ -42,7 +42,7 @@ class Address:
 _PATH: Final = re.compile(
     r"/(?P<version>v1|v1beta|v1alpha|v1beta1)/"
     r"(?P<place>projects/[^/]+/locations/[^/]+/)?(?P<publisher>publishers/google/)?"
-    r"(?P<resource>models|cachedContents|files)(?:/(?P<name>[^/:]+))?(?::(?P<method>\w+))?"
+    r"(?P<resource>models|cachedContents|files|batches)(?:/(?P<name>[^/:]+))?(?::(?P<method>\w+))?"
 )
 _UPLOAD: Final = re.compile(r"/upload/(?P<version>v1|v1beta|v1alpha)/files")
 # What can be done with one thing, and with the list of them.
@@ -50,17 +50,20 @@ _OF_ONE: Final[Mapping[str, Mapping[str, str]]] = {
     "models": {"GET": "get"},
     "cachedContents": {"GET": "get", "PATCH": "update", "DELETE": "delete"},
     "files": {"GET": "get", "DELETE": "delete"},
+    "batches": {"GET": "get", "DELETE": "delete"},
 }
 _OF_ALL: Final[Mapping[str, Mapping[str, str]]] = {
     "models": {"GET": "list"},
     "cachedContents": {"GET": "list", "POST": "create"},
     "files": {"GET": "list"},
+    "batches": {"GET": "list"},
 }
-# Whether the gateway knows cached contents and files is not verified; Vertex AI has no files.
+# Whether the gateway knows cached contents, files and batches is not verified. Vertex AI has no files, other batches.
 _KNOWN_TO: Final[Mapping[str, tuple[Profile, ...]]] = {
     "models": ("google", "vertex", "comet"),
     "cachedContents": ("google", "vertex"),
     "files": ("google",),
+    "batches": ("google",),
 }
 
 
@@ -74,7 +77,7 @@ def read_address(verb: str, path: str, profile: Profile) -> Address | None:
     if found is None or profile not in _KNOWN_TO[found["resource"]] or not _place_is_right(found, profile):
         return None
     method = _method(verb, found)
-    if method is None:
+    if method is None or (method == "batchGenerateContent" and profile != "google"):
         return None
     resource = cast("Resource", found["resource"])  # the pattern lets no other through
     name, place = found["name"] or "", found["place"] or ""
@@ -92,7 +95,9 @@ def _method(verb: str, found: re.Match[str]) -> str | None:
     resource, name, method = found["resource"], found["name"], found["method"]
     if method is None:
         return (_OF_ONE if name else _OF_ALL)[resource].get(verb)
-    if name and resource == "models" and verb == "POST" and method in ASKING:
+    if name and resource == "models" and verb == "POST" and method in (*ASKING, "batchGenerateContent"):
+        return method
+    if name and resource == "batches" and verb == "POST" and method == "cancel":
         return method
     if name and resource == "files" and verb == "GET" and method == "download":
         return method

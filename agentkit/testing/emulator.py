@@ -13,6 +13,7 @@ from typing import Any
 
 from agentkit.models import facts
 from agentkit.testing.answer import Torn, compose
+from agentkit.testing.batches import Batches, read_inlined, status_of
 from agentkit.testing.caches import Caches
 from agentkit.testing.door import ASKING, Address, check_key, read_address
 from agentkit.testing.envelope import (
@@ -74,6 +75,7 @@ class Emulator:
         unexpected: Those that nothing was prepared for; they were answered with status 501.
         files: The uploaded files.
         caches: The cached contents.
+        batches: The batches of requests; each of their requests is in `asked`, too.
 
     Raises:
         ValueError: `keep` is negative.
@@ -101,6 +103,7 @@ class Emulator:
         self._faults, self._keep = faults or Faults(), keep
         ids = None if models is None else tuple(models)
         self._resources = Resources(profile=profile, models=ids, clock=clock, seed=seed)
+        self.batches = Batches(clock=clock, seed=seed, answer=self._answer_in_batch)
         self._issued = Issued(seed=seed, keep=None if keep is None else _REMEMBERED)
         self._queue: deque[Reply] = deque()
         self._generated = 0
@@ -165,13 +168,16 @@ class Emulator:
             raise Refused(not_found_page(self.profile, exchange.path))
         exchange.streams = address.method == "streamGenerateContent"
         exchange.lists_errors = self.profile == "vertex"
-        asked = self._record(exchange, address) if address.method in ASKING else None
+        asked = self._record(exchange, address, exchange.body) if address.method in ASKING else None
         # The address of an upload that has begun is a credential itself.
         has_key = address.resource == "upload" and "upload_id" in exchange.query
         if not has_key and (
             error := check_key(exchange.headers, exchange.query, profile=self.profile, keys=self._keys)
         ):
             raise Refused(error)
+        if address.resource == "batches" or address.method == "batchGenerateContent":
+            await exchange.send_json(200, await self._batch(exchange, address))
+            return
         if asked is None:
             await self._resources.answer(exchange, address)
             return
@@ -181,12 +187,50 @@ class Emulator:
         else:
             await self._generate(exchange, asked, address)
 
-    def _record(self, exchange: Exchange, address: Address) -> Asked:
+    async def _batch(self, exchange: Exchange, address: Address) -> Mapping[str, Any]:
+        name = f"batches/{address.name}"
+        match address.method:
+            case "list":
+                return self.batches.list(exchange.query)
+            case "get":
+                return await self.batches.get(name)
+            case "cancel":
+                return self.batches.cancel(name)
+            case "delete":
+                return self.batches.delete(name)
+            case _:
+                pass
+        display_name, inlined = read_inlined(require_object(exchange, self.profile), len(exchange.content))
+        if not self._resources.knows(address.name):
+            method, version = address.method, address.version
+            raise Refused(model_not_found(self.profile, address.name, method=method, version=version, place=""))
+        asked = [(self._record(exchange, address, entry.request), entry.metadata) for entry in inlined]
+        return self.batches.create(address.name, display_name, asked)
+
+    async def _answer_in_batch(self, asked: Asked) -> Mapping[str, Any]:
+        """Answer one request of a batch, when its time has come."""
+        errors = [finding for finding in asked.findings if finding.severity == "error"] if self._strict else []
+        try:
+            if errors and errors[0].effect == "refuse":
+                raise Refused(error_of_findings(errors, self.profile))
+            request, cached = self._read(asked)
+            self._check_length(request)
+            said = reply(empty()) if errors else self._faults.strike(asked.index) or await self._next_reply(asked)
+        except Refused as refused:
+            return {"error": status_of(refused.error)}
+        for step in compose(said, request, profile=self.profile, streamed=False, cached=cached):
+            if isinstance(step, Fail):
+                return {"error": status_of(error_of_failure(step, self.profile, asked.model))}
+            if isinstance(step, dict):
+                return {"response": step}
+        return {"error": status_of(refusal(self.profile, 500))}
+
+    def _record(self, exchange: Exchange, address: Address, body: Mapping[str, Any] | None) -> Asked:
         findings: list[Finding] = []
         generates = address.method != "countTokens"
-        if generates and exchange.body is not None:
+        if generates and body is not None:
             findings = check_request(
-                exchange.body,
+                body,
                 model=address.name,
                 profile=self.profile,
                 issued=self._issued,
@@ -198,7 +242,7 @@ class Emulator:
             model=address.name,
             path=exchange.public_path,
             headers=exchange.public_headers,
-            body=exchange.body or {},
+            body=body or {},
             findings=tuple(findings),
             at_s=time.monotonic() - self._began_s,
         )

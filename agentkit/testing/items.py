@@ -198,7 +198,8 @@ class Asked:
 
     Attributes:
         index: Its number among the generate requests, from 0.
-        method: `"generateContent"`, `"streamGenerateContent"` or `"countTokens"`.
+        method: `"generateContent"`, `"streamGenerateContent"`, `"countTokens"`, or `"batchGenerateContent"` for each
+            request of a batch.
         model: The model's id from the address.
         path: The path and query, without keys.
         headers: In lower case, without keys.

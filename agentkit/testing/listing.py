@@ -53,7 +53,7 @@ def describe_model(model_id: str) -> dict[str, Any]:
         "displayName": model.id.replace("-", " ").title(),
         "inputTokenLimit": model.input_token_limit,
         "outputTokenLimit": model.output_token_limit,
-        "supportedGenerationMethods": ["generateContent", "countTokens", "createCachedContent"],
+        "supportedGenerationMethods": ["generateContent", "countTokens", "createCachedContent", "batchGenerateContent"],
         "temperature": 1,
         "topP": 0.95,
         "topK": 64,

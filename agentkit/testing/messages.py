@@ -54,6 +54,13 @@ MESSAGES: Final[Mapping[str, Mapping[str, Field]]] = {
             "serviceTier:ServiceTier store:bool@google labels:map:string continuationToken:bytes "
             "modelArmorConfig:struct@vertex outputConfig:struct@vertex"
         ),
+        "BatchGenerateContentRequest": "batch:GenerateContentBatch@google",
+        "GenerateContentBatch": (
+            "model:string name:string displayName:string inputConfig:InputConfig priority:int64 webhookConfig:struct"
+        ),
+        "InputConfig": "requests:InlinedRequests fileName:string",
+        "InlinedRequests": "requests:InlinedRequest[]",
+        "InlinedRequest": "request:GenerateContentRequest metadata:struct",
         "CountTokensRequest": (
             "contents:Content[] generateContentRequest:GenerateContentRequest@google tools:Tool[]@vertex "
             "systemInstruction:Content@vertex generationConfig:GenerationConfig@vertex"

@@ -1,6 +1,15 @@
 """The protocol as values: Gemini's own names and shapes, read tolerantly, kept verbatim, written as they came."""
 
 from agentkit.wire._model import WireError, WireModel
+from agentkit.wire.batches import (
+    BatchOperation,
+    BatchStats,
+    GenerateContentBatch,
+    GenerateContentBatchOutput,
+    InlinedResponse,
+    InlinedResponses,
+    ListBatchesResponse,
+)
 from agentkit.wire.content import (
     AudioMetadata,
     Blob,
@@ -30,6 +39,7 @@ from agentkit.wire.content import (
 from agentkit.wire.enums import (
     AspectRatio,
     AudioTranscriptionConfigMode,
+    BatchState,
     Behavior,
     BlockedReason,
     Delivery,
@@ -163,6 +173,9 @@ __all__ = [
     "AudioTranscriptionConfig",
     "AudioTranscriptionConfigMode",
     "AuthConfig",
+    "BatchOperation",
+    "BatchState",
+    "BatchStats",
     "Behavior",
     "Blob",
     "BlockedReason",
@@ -197,6 +210,8 @@ __all__ = [
     "FunctionResponseScheduling",
     "GatewayError",
     "GatewayErrorEnvelope",
+    "GenerateContentBatch",
+    "GenerateContentBatchOutput",
     "GenerateContentRequest",
     "GenerateContentResponse",
     "GenerationConfig",
@@ -227,11 +242,14 @@ __all__ = [
     "ImageResponseFormat",
     "ImageSearch",
     "ImageSize",
+    "InlinedResponse",
+    "InlinedResponses",
     "Interval",
     "Language",
     "LanguageAuto",
     "LanguageHints",
     "LatLng",
+    "ListBatchesResponse",
     "ListModelsResponse",
     "LogprobsResult",
     "LogprobsResultCandidate",

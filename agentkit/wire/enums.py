@@ -7,6 +7,7 @@ from agentkit.wire._model import ENUM
 __all__ = [
     "AspectRatio",
     "AudioTranscriptionConfigMode",
+    "BatchState",
     "Behavior",
     "BlockedReason",
     "Delivery",
@@ -63,6 +64,20 @@ AspectRatio = Annotated[
     ENUM,
 ]
 AudioTranscriptionConfigMode = Annotated[Literal["MODE_UNSPECIFIED", "VERBATIM", "SMART"] | str | int, ENUM]
+BatchState = Annotated[
+    Literal[
+        "BATCH_STATE_UNSPECIFIED",
+        "BATCH_STATE_PENDING",
+        "BATCH_STATE_RUNNING",
+        "BATCH_STATE_SUCCEEDED",
+        "BATCH_STATE_FAILED",
+        "BATCH_STATE_CANCELLED",
+        "BATCH_STATE_EXPIRED",
+    ]
+    | str
+    | int,
+    ENUM,
+]
 Behavior = Annotated[Literal["UNSPECIFIED", "BLOCKING", "NON_BLOCKING"] | str | int, ENUM]
 BlockedReason = Annotated[
     Literal[

@@ -2,10 +2,11 @@
 
 import sys
 
-from tests.bench import import_cost, long_conversation, stream_reading, tool_calls
+from tests.bench import import_cost, long_conversation, many_runs, stream_reading, tool_calls
 
 BENCHMARKS = {
     "import": import_cost.measure,
+    "many": many_runs.measure,
     "conversation": long_conversation.measure,
     "stream": stream_reading.measure,
     "tools": tool_calls.measure,

@@ -1,9 +1,23 @@
 """What an agent's types say: of its answer, its deps, its stream and its chat. Every line must type-check."""
 
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, assert_type
 
-from agentkit import Agent, Chat, PartialOutput, RunContext, RunResult, RunStream, ToolError
+from agentkit import (
+    Agent,
+    Chat,
+    Job,
+    Outcome,
+    Outcomes,
+    PartialOutput,
+    Progress,
+    RunContext,
+    RunResult,
+    RunState,
+    RunStream,
+    ToolError,
+)
 
 
 @dataclass
@@ -52,3 +66,26 @@ async def ask() -> None:
         assert_type([event.value async for event in run if isinstance(event, PartialOutput)], list[Any])
     assert_type((await checked.run("Hi.")).output, Plan)
     assert_type((await amended.run("Hi.")).output_mode, Literal["text", "native", "function", "enum"])
+
+
+def prompts() -> Iterator[str | Job | RunState]:
+    yield "Hi."
+
+
+async def prompts_later() -> AsyncIterator[str]:
+    yield "Hi."
+
+
+def tell(progress: Progress[Plan]) -> None:
+    assert_type(progress.outcome, Outcome[Plan] | None)
+
+
+async def ask_many() -> None:
+    assert_type(await plain.run_many(["Hi."]), list[Outcome[str]])
+    assert_type((await typed.run_many(prompts(), on_progress=tell))[0].output, Plan)
+    assert_type(await full.run_batch(prompts_later(), deps=Deps("ada")), list[Outcome[Plan]])
+    assert_type(full.run_many_sync([Job("Hi.")])[0].result, RunResult[Plan] | None)
+    async with full.run_each(prompts_later(), deps=Deps("ada")) as outcomes:
+        assert_type(outcomes, Outcomes[Plan])
+        async for outcome in outcomes:
+            assert_type(outcome, Outcome[Plan])
