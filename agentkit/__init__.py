@@ -3,7 +3,7 @@
 from agentkit.agent import Agent
 from agentkit.approval import ApprovalRequest, Decision, approve, deny
 from agentkit.batches import Batch, BatchAnswer, Batches
-from agentkit.builtin import CodeExecution, GoogleMaps, GoogleSearch, UrlContext
+from agentkit.builtin import CodeExecution, ComputerUse, FileSearch, GoogleMaps, GoogleSearch, UrlContext
 from agentkit.chat import Chat
 from agentkit.choice import ToolChoice
 from agentkit.citations import Citation
@@ -84,6 +84,7 @@ __all__ = [
     "Chat",
     "Citation",
     "CodeExecution",
+    "ComputerUse",
     "ConfigurationError",
     "ConnectionFailed",
     "DeadlineExceeded",
@@ -91,6 +92,7 @@ __all__ = [
     "EmptyResponse",
     "Event",
     "ExecutedCode",
+    "FileSearch",
     "GeminiClient",
     "GeminiError",
     "GoogleMaps",

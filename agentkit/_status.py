@@ -47,11 +47,11 @@ _HINTS: Sequence[tuple[re.Pattern[str], str]] = [
         ),
         (
             r"unknown name \W*include_?server_?side_?tool",
-            "This endpoint cannot combine built-in tools with functions: use Google's own endpoint, or only one kind.",
+            "This endpoint cannot combine built-in tools with functions: say so by GeminiClient(endpoint='vertex').",
         ),
         (
             r"include_?server_?side_?tool|tool use with function|tool call context circulation|all search tools",
-            "Built-in tools beside functions need Gemini 3 or newer on Google's own endpoint; elsewhere use one kind.",
+            "Built-in tools beside functions need Gemini 3+ at Google's; else GeminiClient(endpoint='vertex').",
         ),
         (
             r"thinking_?\s?(level|budget)|\bbudget -?\d+ is invalid|thinking mode",

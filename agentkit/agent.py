@@ -2,16 +2,18 @@
 
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, Generic, TypeVar, Unpack, cast, overload
+from dataclasses import replace
+from typing import Any, Generic, TypeVar, Unpack, cast, get_args, overload
 
-from agentkit._checks import check_kind, check_kinds, is_number, is_whole
+from agentkit._checks import check_choice, check_kind, check_kinds, is_number, is_whole
 from agentkit._log import get_logger
 from agentkit._settings import GenerationSettings, Safety, ServiceTier, read_settings
 from agentkit.approval import Decision
-from agentkit.builtin import BuiltinTool
+from agentkit.builtin import BuiltinTool, ComputerUse
 from agentkit.chat import Chat
 from agentkit.choice import ToolChoice, read_choice
 from agentkit.client import GeminiClient
+from agentkit.combination import Combine
 from agentkit.context import RunContext, emit_nowhere
 from agentkit.errors import AgentKitError, ConfigurationError, RunFailed, StateInvalid
 from agentkit.loop import drive
@@ -57,6 +59,7 @@ class AgentOptions(GenerationSettings, total=False):
     labels: Mapping[str, str] | None
     store: bool | None
     extra: Mapping[str, Any] | None
+    combine: Combine
     limits: Limits
     middleware: Sequence[Middleware]
     errors: ErrorMode
@@ -90,6 +93,9 @@ class Agent(Generic[Deps, Out]):
         store: Whether the service may log the request; Google's endpoint only.
         extra: Merged into each request as it stands, for fields that are not known here yet:
             `{"generationConfig": {"newField": 1}}`.
+        combine: Where the model or the endpoint cannot combine Gemini's own tools with functions: `"auto"` declares a
+            function for each (`search_web`, `run_code`, ...) that makes a side request with the tool alone and keeps
+            its sources, code and images; `"together"` raises `ConfigurationError` instead.
         limits: What one run may spend.
         middleware: Wrapped around runs, requests and calls; the first is the outermost.
         errors: What the model is told when a tool raises something unexpected: `"hide"` its text (it may hold
@@ -140,6 +146,7 @@ class Agent(Generic[Deps, Out]):
         labels: Mapping[str, str] | None = None,
         store: bool | None = None,
         extra: Mapping[str, Any] | None = None,
+        combine: Combine = "auto",
         limits: Limits | None = None,
         middleware: Sequence[Middleware] = (),
         errors: ErrorMode = "hide",
@@ -160,10 +167,12 @@ class Agent(Generic[Deps, Out]):
             raise ConfigurationError(f"parallel_calls={parallel_calls!r} is no number of calls. Give 1 or more.")
         check_kind("instructions", instructions, str | Callable, "a text or a function")
         check_kind("client", client, GeminiClient | None, "a GeminiClient")
+        check_choice("combine", combine, get_args(Combine))
         check_kind("limits", limits, Limits | None, "Limits(...)")
         check_kinds("middleware", middleware, Middleware, "a Middleware")
         self.model = model
         self.instructions = instructions
+        self.combine: Combine = combine
         self.limits = limits if limits is not None else Limits()
         self.middleware = tuple(middleware)
         self.errors: ErrorMode = errors
@@ -172,6 +181,7 @@ class Agent(Generic[Deps, Out]):
             output, mode=output_mode, retries=output_retries, check=output_check
         )
         self._tools, self._toolsets, self._builtins = _sort_tools(tools, self.output)
+        self._actions = _read_actions(self._builtins, self.tools)
         self._client = client
         self.tool_choice = read_choice(tool_choice)
         self._settings = read_settings(
@@ -503,8 +513,9 @@ class Agent(Generic[Deps, Out]):
             state=state,
             deps=cast(Deps, deps),  # None where the agent's tools ask for none
             client=self._chosen(client),
-            toolbox=Toolbox(self._tools, self._toolsets),
+            toolbox=Toolbox(self._tools, self._toolsets, self._actions),
             builtins=self._builtins,
+            combine=self.combine,
             output=self.output,
             instructions="",
             settings=self._settings,
@@ -561,6 +572,19 @@ def _sort_tools(
     if len(set(kinds)) != len(kinds):
         raise ConfigurationError("A built-in tool stands twice in tools=[...]. Give each kind once.")
     return tools, toolsets, builtins
+
+
+def _read_actions(builtins: Iterable[BuiltinTool], tools: Sequence[Tool[..., Any]]) -> tuple[Tool[..., Any], ...]:
+    """Return the functions behind computer use, having refused names that are taken or excluded."""
+    screens = [builtin for builtin in builtins if isinstance(builtin, ComputerUse)]
+    # What a screen shows, strangers may have written.
+    actions = tuple(replace(as_tool(action), untrusted=True) for screen in screens for action in screen.actions)
+    by_name([*tools, *actions])
+    if both := [action.name for screen in screens for action in actions if action.name in screen.exclude]:
+        raise ConfigurationError(
+            f"ComputerUse: {both[0]!r} stands in actions=[...] and in exclude=[...]. Take it out of one of them."
+        )
+    return actions
 
 
 def _read_prompt(prompt: Prompt) -> Content:

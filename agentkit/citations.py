@@ -1,11 +1,11 @@
-"""Where an answer comes from: grounding and URL metadata -> citations, and text with [1] marks."""
+"""Where an answer comes from: grounding, URL metadata and quotations -> citations."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from agentkit._frozen import frozen
 from agentkit.wire import Candidate, Content, GroundingChunk, Segment
 
-__all__ = ["Citation", "cited_text", "read_citations"]
+__all__ = ["Citation", "read_citations"]
 
 
 @frozen
@@ -31,36 +31,15 @@ def read_citations(candidate: Candidate) -> list[Citation]:
     """Return the citations of one answer: what grounding supports, then sources without a span, then quotations."""
     content = candidate.content or Content(role="model", parts=[])
     found = [*_grounded(candidate, content), *_read_pages(candidate), *_quoted(candidate, content.text)]
-    spans = {citation.url for citation in found if citation.text}
+    spans = {(citation.title, citation.url) for citation in found if citation.text}
     seen: set[Citation] = set()
     unique: list[Citation] = []
     for citation in found:
-        if citation in seen or (not citation.text and citation.url in spans):
+        if citation in seen or (not citation.text and (citation.title, citation.url) in spans):
             continue
         seen.add(citation)
         unique.append(citation)
     return unique
-
-
-def cited_text(text: str, citations: Sequence[Citation]) -> str:
-    """Return `text` with a mark such as [1] behind each supported piece, and the list of sources below."""
-    numbers: dict[str, int] = {}
-    titles: dict[str, str] = {}
-    marks: dict[int, list[int]] = {}
-    for citation in sorted(citations, key=lambda c: (c.end is None, c.end or 0)):
-        number = numbers.setdefault(citation.url, len(numbers) + 1)
-        titles.setdefault(citation.url, citation.title)
-        if citation.end is not None and number not in marks.setdefault(citation.end, []):
-            marks[citation.end].append(number)
-    if not numbers:
-        return text
-    pieces: list[str] = []
-    position = 0
-    for end, here in sorted(marks.items()):
-        pieces += [text[position:end], *(f"[{number}]" for number in sorted(here))]
-        position = end
-    sources = "\n".join(f"[{number}] {titles[url]}: {url}" for url, number in numbers.items())
-    return "".join([*pieces, text[position:], "\n\n", sources])
 
 
 def _grounded(candidate: Candidate, content: Content) -> Iterator[Citation]:

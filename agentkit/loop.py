@@ -16,6 +16,7 @@ from agentkit.middleware import Middleware
 from agentkit.repeats import find_repeat
 from agentkit.result import RunResult
 from agentkit.run import Run
+from agentkit.side_request import part_builtins
 from agentkit.turn import ask_model
 
 Deps = TypeVar("Deps")
@@ -96,6 +97,7 @@ async def _through_middleware(run: Run[Deps, Out]) -> RunResult[Out]:
 async def _drive(run: Run[Deps, Out]) -> RunResult[Out]:
     state = run.state
     async with run.client.connect() as connection, run.toolbox:
+        part_builtins(run, connection)
         while True:
             if not state.pending:  # a resumed run may begin with open calls
                 state.closing = (run.limits.check(state.usage) or _is_stopped(run)) and len(run.toolbox) > 0

@@ -53,7 +53,11 @@ class Middleware:
         request: GenerateContentRequest,
         proceed: Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]],
     ) -> GenerateContentResponse:
-        """Wrap one request. A streamed answer comes back merged; its deltas are watched through events."""
+        """Wrap one request. A streamed answer comes back merged; its deltas are watched through events.
+
+        In a side request, which a function makes in the place of a built-in tool, `context.tool` is its name. It has
+        contents of its own: what looks at the conversation must let it pass.
+        """
         return await proceed(request)
 
     async def around_tool(

@@ -54,6 +54,7 @@ class ModelFacts:
         output: What the model answers with: `"TEXT"`, `"IMAGE"`, `"AUDIO"`; empty for embeddings.
         json_with_functions: JSON output may be asked for beside functions.
         json_with_builtins: JSON output may be asked for beside Gemini's own tools.
+        builtins: Gemini's own tools that the model takes, by their keys in a Tool message.
         builtins_with_functions: Gemini's own tools may stand beside functions, with the flag
             `toolConfig.includeServerSideToolInvocations`, on Google's endpoint.
         validated_calls: Calling mode `VALIDATED`: text or calls, and calls obey their schemas.
@@ -78,6 +79,7 @@ class ModelFacts:
     output: tuple[str, ...] = ("TEXT",)
     json_with_functions: bool
     json_with_builtins: bool
+    builtins: tuple[str, ...]
     builtins_with_functions: bool
     validated_calls: bool
     response_parts: bool
@@ -114,6 +116,7 @@ def facts(model: str) -> ModelFacts:
         output=_output_of(model_id),
         json_with_functions=modern,
         json_with_builtins=modern,
+        builtins=_builtins_of(model_id, generation),
         builtins_with_functions=modern,
         validated_calls=_is_from((2, 5), generation) and not model_id.startswith("gemma-"),
         response_parts=modern,
@@ -313,6 +316,26 @@ def _generation_of(model_id: str) -> Generation | None:
         return (2, 5)  # built on 2.5: its own number is no generation of Gemini
     found = re.match(r"gemini-(?:live-)?(\d+)(?:\.(\d+))?(?=-|$)", model_id)
     return (int(found[1]), int(found[2] or 0)) if found else None
+
+
+# Since when there are Gemini's own tools: protocol sheet 2.4.
+_BUILTINS_SINCE: Final[Mapping[str, Generation]] = MappingProxyType(
+    {
+        "googleSearch": (2, 0),
+        "codeExecution": (2, 0),
+        "googleMaps": (2, 5),
+        "urlContext": (2, 5),
+        "fileSearch": (2, 5),
+        "computerUse": (3, 0),
+    }
+)
+
+
+def _builtins_of(model_id: str, generation: Generation | None) -> tuple[str, ...]:
+    """Before Gemini 3 computer use had a model of its own."""
+    own = ("computerUse",) if "computer-use" in model_id else ()
+    taken = (name for name, since in _BUILTINS_SINCE.items() if _is_from(since, generation))
+    return tuple(dict.fromkeys((*taken, *own)))
 
 
 def _output_of(model_id: str) -> tuple[str, ...]:

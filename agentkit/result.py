@@ -6,13 +6,14 @@ from typing import Any, Generic, Literal, TypeVar
 
 from agentkit._frozen import frozen
 from agentkit.approval import ApprovalRequest
-from agentkit.citations import Citation, cited_text, read_citations
+from agentkit.citations import Citation, read_citations
+from agentkit.cited import CitedForm, cited
 from agentkit.errors import RunError
 from agentkit.executed import ExecutedCode, read_code
 from agentkit.media import Image, read_images
 from agentkit.state import RunState, ToolFailure
 from agentkit.usage import Usage
-from agentkit.wire import Content, Part
+from agentkit.wire import Candidate, Content, GroundingMetadata, Part
 
 __all__ = ["RunResult"]
 
@@ -92,19 +93,49 @@ class RunResult(Generic[Out]):
         """The sources of the last answer; spans count characters of `text`."""
         return self._citations(self.text)
 
-    def cited(self) -> str:
-        """Return `text` with [1] marks behind what is supported, and a list of the sources."""
-        return cited_text(self.text, self.citations)
+    def cited(self, form: CitedForm = "text") -> str:
+        """Return `text` with [1] marks behind what is supported, and a list of the sources.
+
+        Args:
+            form: `"text"`; `"markdown"`, in which the answer's own Markdown is kept; or `"html"`, in which everything
+                is escaped. Only http and https addresses become links.
+
+        Raises:
+            ConfigurationError: There is no such form.
+        """
+        return cited(self.text, self.citations, form)
+
+    @property
+    def searches(self) -> list[str]:
+        """What Gemini searched for in this run, each query once."""
+        queries = (
+            query
+            for metadata in self._groundings()
+            for found in (metadata.web_search_queries, metadata.image_search_queries, metadata.retrieval_queries)
+            for query in found or []
+        )
+        return list(dict.fromkeys(queries))
+
+    @property
+    def search_entry(self) -> str:
+        """The HTML of Google's search suggestions; empty if there was no search.
+
+        Google wants it shown, as it is, wherever an answer from its search is shown (protocol sheet 8.4). It comes from
+        the service: show it in a frame of its own.
+        """
+        entries = (metadata.search_entry_point for metadata in self._groundings())
+        shown = (entry.rendered_content for entry in entries if entry is not None and entry.rendered_content)
+        return "\n".join(dict.fromkeys(shown))
 
     @property
     def code(self) -> list[ExecutedCode]:
-        """The code that Gemini ran at the service in this run."""
-        return read_code(self._parts())
+        """The code that Gemini ran at the service in this run, that of side requests last."""
+        return [*read_code(self._parts()), *(code for parts in self._aside_parts() for code in read_code(parts))]
 
     @property
     def images(self) -> list[Image]:
-        """The images that came in this run's answers."""
-        return list(read_images(self._parts()))
+        """The images that came in this run's answers, those of side requests last."""
+        return [*read_images(self._parts()), *(image for parts in self._aside_parts() for image in read_images(parts))]
 
     @property
     def whole_results(self) -> Mapping[str, Any]:
@@ -123,10 +154,22 @@ class RunResult(Generic[Out]):
     def _parts(self) -> Iterator[Part]:
         return (part for content in self._answers() for part in content.parts or [])
 
+    def _asides(self) -> list[Candidate]:
+        """The answers of side requests in the order of their calls, whichever came first."""
+        ordered = sorted(self.state.asides, key=lambda key: [part.rjust(8, "0") for part in key.split(":")])
+        return [self.state.asides[key] for key in ordered]
+
+    def _aside_parts(self) -> Iterator[Sequence[Part]]:
+        return (aside.content.parts or [] for aside in self._asides() if aside.content is not None)
+
+    def _groundings(self) -> Iterator[GroundingMetadata]:
+        candidates = (*self.state.grounding, *self._asides())
+        return (candidate.grounding_metadata for candidate in candidates if candidate.grounding_metadata is not None)
+
     def _citations(self, text: str) -> list[Citation]:
-        """Citations of the answer with this text; sources of earlier turns are kept without a span."""
+        """Citations of the answer with this text; sources of earlier turns and of side requests have no span."""
         found: list[Citation] = []
-        for candidate in self.state.grounding:
+        for candidate in (*self.state.grounding, *self._asides()):
             for citation in read_citations(candidate):
                 same_answer = candidate.content is not None and candidate.content.text == text
                 if not same_answer:

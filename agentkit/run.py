@@ -14,6 +14,7 @@ from agentkit.approval import Decision
 from agentkit.builtin import BuiltinTool
 from agentkit.choice import ToolChoice
 from agentkit.client import GeminiClient
+from agentkit.combination import Combine
 from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError
 from agentkit.events import Event
@@ -60,6 +61,8 @@ class Run(Generic[Deps, Out]):
         settings: What the agent says about every request.
         choice: What the agent says about calling functions; None leaves it to the model.
         validates: Whether calls are asked to obey their schemas where the agent leaves the mode open.
+        combine: What to do where built-in tools cannot stand beside functions.
+        parted: Whether functions stand in the place of built-in tools, as they cannot stand beside others.
         decisions: What people said about waiting calls, by key.
         ask: Asks a model for a whole answer, where that is not a request of its own: through a batch.
         emit: Where events go; with a streamed run, it waits for the reader.
@@ -86,6 +89,8 @@ class Run(Generic[Deps, Out]):
     choice: ToolChoice | None = None
     validates: bool = True
     streamed: bool = False
+    combine: Combine = "auto"
+    parted: bool = False
     decisions: Mapping[str, Decision] = field(default_factory=dict[str, Decision])
     ask: Ask | None = None
     deadline: float = float("inf")
@@ -99,8 +104,18 @@ class Run(Generic[Deps, Out]):
         Raises:
             ConfigurationError: The agent wants a way that the model does not have.
         """
-        has_functions, has_builtins = len(self.toolbox) > 0, len(self.builtins) > 0
+        has_functions, has_builtins = len(self.toolbox) > 0, len(self.sent_builtins) > 0
         return self.output.mode_for(self.state.model, has_functions=has_functions, has_builtins=has_builtins)
+
+    @property
+    def sent_builtins(self) -> Sequence[BuiltinTool]:
+        """The built-in tools that stand in the run's own requests."""
+        return [builtin for builtin in self.builtins if not (self.parted and builtin.runs_at_service)]
+
+    @property
+    def offers_functions(self) -> bool:
+        """Whether functions are declared, by which the model may call one."""
+        return bool(self.toolbox.declared) or self.output_mode == "function"
 
     @functools.cached_property
     def template(self) -> GenerateContentRequest:
@@ -124,7 +139,8 @@ class Run(Generic[Deps, Out]):
                 raise ConfigurationError("tool_choice: a call is forced, but there are no functions. Give tools=[...].")
             return None
         allowed = facts(self.state.model)
-        if chosen is None and self.validates and allowed.validated_calls:
+        acts = not all(builtin.runs_at_service for builtin in self.builtins)  # by calls that are not declared
+        if chosen is None and self.validates and allowed.validated_calls and not acts:
             return {"mode": "VALIDATED"}
         if chosen is not None and chosen["mode"] == "VALIDATED" and not allowed.validated_calls:
             raise ConfigurationError(
@@ -136,15 +152,15 @@ class Run(Generic[Deps, Out]):
         declarations = self.toolbox.declarations(self.client.schema_dialect)
         if self.output_mode == "function":
             declarations.append(self.output.declaration(self.client.schema_dialect))
-        check_combination(self, bool(declarations))
+        builtins = self.sent_builtins
         tools = [Tool(function_declarations=declarations)] if declarations else []
-        tools += [builtin.to_wire() for builtin in self.builtins]
+        tools += [builtin.to_wire() for builtin in builtins]
         config: dict[str, Any] = {}
-        for builtin in self.builtins:
+        for builtin in builtins:
             config.setdefault("retrievalConfig", {}).update(builtin.retrieval_config())
         if not config.get("retrievalConfig"):
             config.pop("retrievalConfig", None)
-        if declarations and self.builtins:
+        if declarations and any(builtin.runs_at_service for builtin in builtins):
             config["includeServerSideToolInvocations"] = True
         return ({"tools": tools} if tools else {}) | ({"tool_config": ToolConfig.parse(config)} if config else {})
 
@@ -168,25 +184,3 @@ class Run(Generic[Deps, Out]):
         """Return whose words this run has read that strangers write; those of the runs around it count, too."""
         own = untrusted_sources(self.state, self.toolbox, self.builtins)
         return tuple(dict.fromkeys((*self.nesting.untrusted_around(), *own)))
-
-
-def check_combination(run: Run[Any, Any], has_functions: bool) -> None:
-    """Refuse, before any request, what the model or the endpoint cannot combine. Source: protocol sheet, section 6.
-
-    Raises:
-        ConfigurationError: The message says what works instead.
-    """
-    if not (run.builtins and has_functions):
-        return
-    names = ", ".join(type(builtin).__name__ for builtin in run.builtins)
-    if not facts(run.state.model).builtins_with_functions:
-        what = "with functions" if len(run.toolbox) else f"with a typed output (it needs the function {FINAL_ANSWER!r})"
-        raise ConfigurationError(
-            f"{run.state.model} cannot combine built-in tools ({names}) {what}. "
-            "Use a model of Gemini 3 or newer, or two agents: one with the built-in tools, one with the functions."
-        )
-    if run.client.endpoint in ("vertex", "comet"):
-        raise ConfigurationError(
-            f"The {run.client.endpoint} endpoint cannot combine built-in tools ({names}) with functions. Use Google's "
-            "endpoint (set GEMINI_API_KEY), or two agents: one with the built-in tools, one with the functions."
-        )

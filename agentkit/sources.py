@@ -20,7 +20,7 @@ def untrusted_sources(state: RunState, toolbox: Toolbox, builtins: Sequence[Buil
     found: dict[str, None] = {}
     for index, content in enumerate(state.contents):
         found.update(dict.fromkeys(_of_content(content, toolbox, is_history=index < state.start)))
-    for candidate in state.grounding:
+    for candidate in (*state.grounding, *state.asides.values()):
         if candidate.grounding_metadata:
             found["grounding"] = None
         if candidate.url_context_metadata:

@@ -24,7 +24,7 @@ from agentkit.wire import (
 
 __all__ = ["PendingCall", "RunState", "ToolFailure", "meant_name"]
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 Stop = Literal["answer", "limit", "truncated", "loop"]
 Kind = type | tuple[type, ...]
@@ -111,6 +111,7 @@ class RunState:
         loop_start: Where in `contents` to begin to look for the next circle.
         whole_results: By call key, what tools returned where the model got only head and tail.
         placeholders: Whether calls without a thought signature are sent with the documented placeholder.
+        asides: By call key, the candidates of side requests: what a built-in tool said, found, ran and drew.
     """
 
     run_id: str
@@ -132,6 +133,7 @@ class RunState:
     loop_start: int = 0
     whole_results: dict[str, Any] = field(default_factory=dict[str, Any])
     placeholders: bool = False
+    asides: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
 
     @classmethod
     def begin(cls, model: str, prompt: Content, history: Sequence[Content] = ()) -> Self:
@@ -216,6 +218,7 @@ class RunState:
             failures=list(self.failures),
             grounding=list(self.grounding),
             whole_results=dict(self.whole_results),
+            asides=dict(self.asides),
         )
 
     def dump_json(self) -> bytes:
@@ -240,6 +243,7 @@ class RunState:
             "loop_start": self.loop_start,
             "whole_results": self.whole_results,
             "placeholders": self.placeholders,
+            "asides": {key: candidate.to_wire() for key, candidate in self.asides.items()},
         }
         return json.dumps(head).encode()[:-1] + b', "contents": ' + self.contents.encode() + b"}"
 
@@ -265,6 +269,7 @@ class RunState:
                 usage=Usage(**_checked(stored["usage"], dict.fromkeys(asdict(Usage()), int))),
                 failures=[ToolFailure(**_checked(failure, _STORED_FAILURE)) for failure in stored["failures"]],
                 grounding=[Candidate.parse(candidate) for candidate in stored["grounding"]],
+                asides={key: Candidate.parse(candidate) for key, candidate in stored["asides"].items()},
             )
         except (ValueError, TypeError, RecursionError) as error:
             first = str(error).splitlines()[0][:200]
@@ -285,7 +290,7 @@ _STORED: Mapping[str, Kind] = {
     **dict.fromkeys(("run_id", "model", "model_version"), str),
     **dict.fromkeys(("closing", "cut", "placeholders"), bool),
     **dict.fromkeys(("pending", "failures", "grounding", "contents"), list),
-    **dict.fromkeys(("usage", "whole_results"), dict),
+    **dict.fromkeys(("usage", "whole_results", "asides"), dict),
     "stop": (str, NoneType),
     "final": (dict, NoneType),
 }
@@ -298,6 +303,7 @@ _STORED_CALL: Mapping[str, Kind] = {
     "reason": str,
 }
 _ADDED_IN_2: Mapping[str, object] = {"loops": 0, "loop_start": 0, "whole_results": {}, "placeholders": False}
+_ADDED_IN_3: Mapping[str, object] = {"asides": {}}
 _STORED_FAILURE: Mapping[str, Kind] = dict.fromkeys(("key", "tool", "error_type", "text"), str)
 
 
@@ -314,10 +320,10 @@ def _of_this_version(raw: object) -> object:
     if not isinstance(raw, dict):
         return raw
     stored = cast("dict[str, Any]", raw)
-    if stored.get("version") != 1 or not isinstance(stored.get("pending"), list):
-        return stored
-    pending = [_with_reason(call) for call in cast("list[object]", stored["pending"])]
-    return {**_ADDED_IN_2, **stored, "version": STATE_VERSION, "pending": pending}
+    if stored.get("version") == 1 and isinstance(stored.get("pending"), list):
+        pending = [_with_reason(call) for call in cast("list[object]", stored["pending"])]
+        stored = {**_ADDED_IN_2, **stored, "version": 2, "pending": pending}
+    return {**_ADDED_IN_3, **stored, "version": 3} if stored.get("version") == 2 else stored
 
 
 def _with_reason(call: object) -> object:

@@ -53,10 +53,21 @@ def filtered(toolset: Toolset, keep: Callable[[AnyTool], bool]) -> Toolset:
 
 
 class Toolbox:
-    """The tools of one run, by name. An async context: it opens and closes the toolsets."""
+    """The tools of one run, by name. An async context: it opens and closes the toolsets.
 
-    def __init__(self, tools: Iterable[AnyTool] = (), toolsets: Iterable[Toolset] = ()) -> None:
-        self._fixed, self._toolsets = tuple(tools), tuple(toolsets)
+    Args:
+        tools: Declared to the model.
+        toolsets: Likewise.
+        undeclared: Called by the model all the same: the service declares them itself.
+    """
+
+    def __init__(
+        self,
+        tools: Iterable[AnyTool] = (),
+        toolsets: Iterable[Toolset] = (),
+        undeclared: Iterable[AnyTool] = (),
+    ) -> None:
+        self._fixed, self._toolsets, self._undeclared = tuple(tools), tuple(toolsets), tuple(undeclared)
         self._by_name: dict[str, AnyTool] = {}
         self._opened = AsyncExitStack()
 
@@ -65,7 +76,7 @@ class Toolbox:
             tools = list(self._fixed)
             for toolset in self._toolsets:
                 tools += await opening.enter_async_context(toolset.open())
-            self._by_name = by_name(tools)
+            self._by_name = by_name([*tools, *self._undeclared])
             self._opened = opening.pop_all()
         return self
 
@@ -77,9 +88,27 @@ class Toolbox:
     def __len__(self) -> int:
         return len(self._by_name)
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all tools."""
+        return list(self._by_name)
+
+    @property
+    def declared(self) -> Sequence[AnyTool]:
+        """The tools that are declared to the model, in the order given."""
+        return [tool for tool in self._by_name.values() if tool not in self._undeclared]
+
+    def add(self, tools: Iterable[AnyTool]) -> None:
+        """Add tools to an open toolbox.
+
+        Raises:
+            ConfigurationError: A name is taken.
+        """
+        self._by_name = by_name([*self._by_name.values(), *tools])
+
     def declarations(self, dialect: Literal["json_schema", "openapi"]) -> list[FunctionDeclaration]:
         """Return what is sent to the model, in the order given."""
-        return [tool.declare(dialect) for tool in self._by_name.values()]
+        return [tool.declare(dialect) for tool in self.declared]
 
     def find(self, name: str) -> AnyTool | None:
         """Return the tool that the model means, or None."""

@@ -9,6 +9,7 @@ from typing import Any
 from agentkit._log import get_logger
 from agentkit._partial_json import PartialJson
 from agentkit.client import Connection, RetryNotice
+from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError, InvalidRequest, MalformedCall
 from agentkit.events import PartialOutput, Retrying, TextDelta, ThoughtDelta, TurnFinished, TurnStarted
 from agentkit.history import first_unsigned, with_placeholders
@@ -28,7 +29,7 @@ from agentkit.wire import (
     merge,
 )
 
-__all__ = ["ask_model", "build_request"]
+__all__ = ["ask_aside", "ask_model", "build_request"]
 
 log = get_logger("turn")
 
@@ -61,7 +62,7 @@ def _closing(run: Run[Any, Any], request: GenerateContentRequest) -> GenerateCon
     request = request.replace(system_instruction=Content(parts=[Part(text=text)]))
     if run.output_mode == "function":
         return _calling(request, mode="ANY", allowedFunctionNames=[FINAL_ANSWER])
-    return _calling(request, mode="NONE") if len(run.toolbox) else request
+    return _calling(request, mode="NONE") if run.offers_functions else request
 
 
 def _calling(request: GenerateContentRequest, **config: Any) -> GenerateContentRequest:
@@ -85,7 +86,7 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
     """
     state = run.state
     await run.emit(TurnStarted(turn=state.usage.turns + 1))
-    send = _through_middleware(run, functools.partial(_send, run, connection))
+    send = _through_middleware(run, functools.partial(_send_turn, run, connection), run.context)
     first = request = build_request(run)
     before = state.usage
     attempt = 1
@@ -123,8 +124,10 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
 
 
 def _may_call(run: Run[Any, Any], request: GenerateContentRequest) -> bool:
+    if run.output_mode == "function":
+        return True
     mode = _mode_of(request)
-    return (len(run.toolbox) > 0 or run.output_mode == "function") and (mode is None or mode.mode != "NONE")
+    return len(run.toolbox) > 0 and not run.state.closing and (mode is None or mode.mode != "NONE")
 
 
 async def _mended(run: Run[Any, Any], request: GenerateContentRequest, error: InvalidRequest) -> GenerateContentRequest:
@@ -181,9 +184,20 @@ def _changed(first: GenerateContentRequest, verdict: Verdict, attempt: int) -> G
     return request
 
 
-def _through_middleware(run: Run[Any, Any], send: Send) -> Send:
+async def ask_aside(
+    run: Run[Any, Any], connection: Connection, context: RunContext[Any], request: GenerateContentRequest
+) -> GenerateContentResponse:
+    """Send a request that is no turn of the run, for a tool call: once, unstreamed, through the middlewares.
+
+    What it costs is the run's. `context` is that of the call: in a turn of the run, `context.tool` is empty.
+    """
+    ask = functools.partial(_generate, run, connection)
+    return await _through_middleware(run, functools.partial(_send, run, ask), lambda: context)(request)
+
+
+def _through_middleware(run: Run[Any, Any], send: Send, context: Callable[[], RunContext[Any]]) -> Send:
     def wrap(middleware: Middleware, proceed: Send) -> Send:
-        return lambda request: middleware.around_model(run.context(), request, proceed)
+        return lambda request: middleware.around_model(context(), request, proceed)
 
     for middleware in reversed(run.middleware):
         send = wrap(middleware, send)
@@ -199,21 +213,30 @@ async def _checked(send: Send, request: GenerateContentRequest) -> GenerateConte
     return response
 
 
-async def _send(run: Run[Any, Any], connection: Connection, request: GenerateContentRequest) -> GenerateContentResponse:
+async def _send_turn(
+    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
+) -> GenerateContentResponse:
+    """Ask for the answer of a turn, and tell it as it comes if somebody watches."""
+    if not run.streamed:
+        return await _send(run, functools.partial(_generate, run, connection), request)
+    partial = PartialJson() if run.output_mode == "native" else None
+    response = await _send(run, functools.partial(_stream, run, connection, partial=partial), request)
+    if partial is not None and partial.finish():
+        await run.emit(PartialOutput(value=partial.snapshot()))
+    return response
+
+
+async def _send(run: Run[Any, Any], ask: Send, request: GenerateContentRequest) -> GenerateContentResponse:
     """Ask once; go on while a long answer comes in hops (protocol sheet 8.7), and join them."""
-    partial = PartialJson() if run.streamed and run.output_mode == "native" else None
-    ask = functools.partial(_stream, partial=partial) if run.streamed else _generate
     hops: list[GenerateContentResponse] = []
     while len(hops) < MAX_HOPS:
-        hop = await ask(run, connection, request)
+        hop = await ask(request)
         hops.append(hop)
         run.state.usage += Usage.of_answer(hop.usage_metadata)  # each hop is billed by itself
         token = hop.candidate.continuation_token if hop.candidate is not None else None
         if hop.finish_reason != "CONTINUATION" or not token:
             break
         request = request.replace(continuation_token=token)
-    if partial is not None and partial.finish():
-        await run.emit(PartialOutput(value=partial.snapshot()))
     return merge(hops) if len(hops) > 1 else hops[0]
 
 

@@ -16,7 +16,8 @@ class Usage:
 
     Attributes:
         turns: Answers of the model that the run used.
-        requests: Requests for an answer, those included whose answer was unusable and asked for again.
+        requests: Requests for an answer, those included whose answer was unusable and asked for again, and side
+            requests (`Agent(combine=...)`).
         tool_calls: Calls that were answered, refused and failed ones included.
         input_tokens: The prompt, cached part included, plus what built-in tools fed back.
         output_tokens: Visible output.

@@ -638,7 +638,7 @@ def test_a_missing_model_is_named_with_the_place_where_it_is_missing() -> None:
     [
         ("Unknown name \"parametersJsonSchema\" at 'tools[0]': Cannot find field.", 'schema_dialect="openapi"'),
         ("Unknown name \"includeServerSideToolInvocations\" at 'tool_config': Cannot find field.", "cannot combine"),
-        ("Please enable tool_config.include_server_side_tool_invocations to use Built-in tools", "Gemini 3 or newer"),
+        ("Please enable tool_config.include_server_side_tool_invocations to use Built-in tools", "Gemini 3+"),
         ("Thinking level MINIMAL is not supported for this model.", "`thinking=`"),
         ("Budget 0 is invalid. This model only works in thinking mode.", "`thinking=`"),
         ("Function call is missing a thought_signature in functionCall parts.", "back unchanged"),

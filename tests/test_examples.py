@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentkit.testing import Emulator, call, code, grounding, part, stream, text
+from agentkit.testing import Emulator, call, code, grounding, part, places, search, stream, text
 from agentkit.testing.offline import answer
 from agentkit.testing.server import serve
 from tests.answered import told
@@ -38,7 +38,10 @@ PLANNED = {
     ],
     "chat": ["Population of Oslo: 717,710.\nPopulation of Rome: 2,754,719.\n8 contents in the history\n"],
 }
-SCRIPTED = ("thinking", "search", "code_execution", "resume_later", "structured_stream", "taint", "batch")
+SCRIPTED = (
+    *("thinking", "search", "code_execution", "resume_later", "structured_stream", "taint", "batch"),
+    *("combine", "citations", "maps"),
+)
 
 
 @pytest.fixture
@@ -111,6 +114,64 @@ def test_search_prints_the_cited_answer_and_its_sources(emulator: Emulator, tmp_
     assert "uefa.example: 'Spain won the final.'\n" in printed
     assert "https://news.example/euro" in printed
     assert emulator.requests[0]["tools"] == [{"googleSearch": {}}]
+    assert not emulator.findings
+
+
+def test_a_search_by_function_prints_its_sources(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.reply(call("search_web", query="When was the final of the Euro 2024?"))
+    emulator.reply(
+        text("On 14 July 2024."), search("euro 2024 final", pages={"uefa.example": "https://uefa.example/euro"})
+    )
+    emulator.reply(call("days_since", day="2024-07-14"))
+    emulator.reply(text("It was 536 days before 2026."))
+
+    printed = run_example("combine", emulator, tmp_path)
+
+    assert printed.splitlines() == [
+        "-> search_web({'query': 'When was the final of the Euro 2024?'})",
+        "-> days_since({'day': '2024-07-14'})",
+        "It was 536 days before 2026.",
+        "",
+        "[1] uefa.example: https://uefa.example/euro",
+        "searched for ['euro 2024 final']; 4 requests, 3 turns",
+    ]
+    assert told(emulator) == [{"output": 536}]
+    assert not emulator.findings
+
+
+def test_citations_are_shown_in_three_forms(emulator: Emulator, tmp_path: Path) -> None:
+    emulator.reply(text("Spain won."), search("euro 2024", pages={"<b>uefa</b>": "https://uefa.example/euro"}))
+
+    printed = run_example("citations", emulator, tmp_path)
+
+    assert printed.splitlines() == [
+        "0-10: <b>uefa</b> https://uefa.example/euro",
+        "Spain won.[1]",
+        "",
+        "[1] <b>uefa</b>: https://uefa.example/euro",
+        "Spain won.[\\[1\\]](https://uefa.example/euro)",
+        "",
+        "\\[1\\] [\\<b\\>uefa\\</b\\>](https://uefa.example/euro)",
+    ]
+    page = (tmp_path / "answer.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;uefa&lt;/b&gt;</a>" in page
+    assert page.endswith("\n<div>euro 2024</div>")
+    assert not emulator.findings
+
+
+def test_maps_prints_places_around_the_user(emulator: Emulator, tmp_path: Path) -> None:
+    found = {"Tim Wendelboe": "https://maps.google.com/?cid=1", "Fuglen": "https://maps.google.com/?cid=2"}
+    emulator.reply(text("Tim Wendelboe, or Fuglen."), places("coffee", found))
+
+    printed = run_example("maps", emulator, tmp_path)
+
+    assert printed.splitlines() == [
+        "Tim Wendelboe, or Fuglen.",
+        "1. Tim Wendelboe https://maps.google.com/?cid=1",
+        "2. Fuglen https://maps.google.com/?cid=2",
+    ]
+    retrieval = {"latLng": {"latitude": 59.9139, "longitude": 10.7522}, "languageCode": "en"}
+    assert emulator.requests[0]["toolConfig"] == {"retrievalConfig": retrieval}
     assert not emulator.findings
 
 

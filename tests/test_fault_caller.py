@@ -135,7 +135,7 @@ async def test_what_a_model_cannot_combine_is_refused_before_any_request(
     model: str, options: dict[str, Any], emulator: Emulator, client: GeminiClient
 ) -> None:
     with pytest.raises(ConfigurationError, match="cannot combine"):
-        await Agent(model, client=client, **options).run("Go.")
+        await Agent(model, client=client, combine="together", **options).run("Go.")
 
     assert not emulator.asked
 

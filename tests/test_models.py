@@ -7,6 +7,7 @@ from agentkit.models import facts, known_models, resolve_thinking
 WORDS = ("off", "minimal", "low", "medium", "high", "xhigh", "dynamic")
 BUDGETS = (-1, 0, 1, 100, 512, 1_024, 5_000, 24_576, 32_768, 1_000_000)
 ALL_IDS = [model.id for model in known_models()]
+ALL_BUILTINS = {"googleSearch", "codeExecution", "googleMaps", "urlContext", "fileSearch", "computerUse"}
 
 
 @pytest.mark.parametrize("model", ALL_IDS)
@@ -118,3 +119,17 @@ def test_an_unknown_id_gets_the_newest_rules() -> None:
 
 def test_a_model_that_makes_images_says_so() -> None:
     assert facts("gemini-3-pro-image-preview").output == ("TEXT", "IMAGE")
+
+
+@pytest.mark.parametrize(
+    ("model", "builtins"),
+    [
+        ("gemini-2.0-flash", {"googleSearch", "codeExecution"}),
+        ("gemini-2.5-pro", {"googleSearch", "codeExecution", "googleMaps", "urlContext", "fileSearch"}),
+        ("gemini-3-flash-preview", ALL_BUILTINS),
+        ("gemini-flash-latest", ALL_BUILTINS),
+        ("gemini-2.5-computer-use-preview-10-2025", ALL_BUILTINS),
+    ],
+)
+def test_tools_of_geminis_own_came_with_generations(model: str, builtins: set[str]) -> None:
+    assert set(facts(model).builtins) == builtins

@@ -180,7 +180,7 @@ def test_a_tool_may_not_take_the_name_of_the_final_answer() -> None:
 async def test_a_typed_answer_beside_built_in_tools_of_an_older_model_is_refused_before_sending(
     emulator: Emulator, client: GeminiClient
 ) -> None:
-    agent: Agent[Any, int] = Agent(OLD, output=int, tools=[CodeExecution()], client=client)
+    agent: Agent[Any, int] = Agent(OLD, output=int, tools=[CodeExecution()], combine="together", client=client)
 
     with pytest.raises(ConfigurationError, match=r"cannot combine .*\(CodeExecution\) with a typed output"):
         await agent.run("Go.")

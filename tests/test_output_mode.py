@@ -158,7 +158,6 @@ REFUSED = [
     pytest.param(
         *(OLD, int, [CodeExecution()], "native"), r"beside built-in tools\. Use a model of Gemini 3", id="built-ins"
     ),
-    pytest.param(OLD, int, [CodeExecution()], "function", "cannot combine built-in tools", id="function"),
     pytest.param("gemini-2.5-flash-image", int, [], "auto", "makes .*image, and no typed answers", id="image-model"),
     pytest.param("gemini-2.5-flash-preview-tts", int, [], "native", "makes audio, and no typed", id="speech-model"),
 ]

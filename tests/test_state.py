@@ -73,6 +73,9 @@ states = st.builds(
     cut=st.booleans(),
     cut_calls=st.integers(0, 2),
     failures=st.lists(st.builds(ToolFailure, key=words, tool=words, error_type=words, text=words), max_size=2),
+    asides=st.dictionaries(
+        words, objects.map(lambda said: Candidate.parse({"content": {"parts": [said]}})), max_size=2
+    ),
     grounding=st.lists(objects.map(lambda grounded: Candidate.parse({"groundingMetadata": grounded})), max_size=2),
     model_version=words,
 )
@@ -140,6 +143,7 @@ DAMAGED = [
     pytest.param(changed(repairs="2"), id="a-count-as-text"),
     pytest.param(changed(stop="never"), id="an-unknown-stop"),
     pytest.param(changed(usage={"coins": 1}), id="unknown-usage"),
+    pytest.param(changed(asides={"k": 1}), id="an-aside-that-is-no-answer"),
     pytest.param(changed(pending=[{"key": "k"}]), id="half-a-call"),
     pytest.param(
         changed(pending=[{"key": "k", "call": {}, "response": None, "waiting": "yes", "refused": ""}]),
@@ -163,14 +167,14 @@ def test_damaged_data_is_refused(data: bytes | str) -> None:
 
 @pytest.mark.rows(104)
 def test_a_newer_version_is_refused_with_both_versions_named() -> None:
-    with pytest.raises(StateInvalid, match=r"version 99; this agentkit reads up to 2. Update agentkit"):
+    with pytest.raises(StateInvalid, match=r"version 99; this agentkit reads up to 3. Update agentkit"):
         RunState.load_json(changed(version=99))
 
 
 @pytest.mark.rows(104)
 def test_a_run_that_the_first_version_saved_is_read() -> None:
     stored = json.loads(changed(version=1))
-    for name in ("loops", "loop_start", "whole_results", "placeholders"):
+    for name in ("loops", "loop_start", "whole_results", "placeholders", "asides"):
         del stored[name]
     for stored_call in stored["pending"]:
         del stored_call["reason"]
@@ -178,7 +182,14 @@ def test_a_run_that_the_first_version_saved_is_read() -> None:
     state = RunState.load_json(json.dumps(stored))
 
     assert (state.loops, state.whole_results, state.placeholders) == (0, {}, False)
-    assert json.loads(state.dump_json())["version"] == 2
+    assert json.loads(state.dump_json())["version"] == 3
+
+
+def test_a_run_that_the_second_version_saved_is_read() -> None:
+    stored = json.loads(changed(version=2))
+    del stored["asides"]
+
+    assert RunState.load_json(json.dumps(stored)).asides == {}
 
 
 @pytest.mark.anyio

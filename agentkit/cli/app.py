@@ -14,7 +14,6 @@ from agentkit import (
     CodeExecution,
     ConfigurationError,
     Decision,
-    GeminiClient,
     GoogleMaps,
     GoogleSearch,
     Limits,
@@ -34,7 +33,6 @@ from agentkit.cli.offline import run_script
 from agentkit.cli.output import answer_output, write_out
 from agentkit.cli.service import DEFAULT_MODEL, is_service_set, open_client
 from agentkit.cli.show import JsonShow, Show, TerminalShow
-from agentkit.models import facts
 
 __all__ = ["app"]
 
@@ -101,13 +99,12 @@ def run(
     """
     with exit_codes(verbose=verbose, as_json=as_json), answer_output() as out:
         text = _read_prompt(prompt)
-        functions = _load_all(tools) if tools else None
         switched = {GoogleSearch: search, CodeExecution: code, GoogleMaps: maps, UrlContext: url_context}
         builtins: list[BuiltinTool] = [kind() for kind, wanted in switched.items() if wanted]
         with open_client(base_url, verbose=verbose) as client:
             agent = Agent(
                 model,
-                tools=[*_functions_beside(functions, builtins, model, client), *builtins],
+                tools=[*_load_all(tools or [DEFAULT_TOOLS]), *builtins],
                 instructions=instructions,
                 client=client,
                 thinking=_number_or_text(thinking),
@@ -170,19 +167,6 @@ def _number_or_text(value: str | None) -> int | str | None:
 
 def _load_all(sources: list[str]) -> list[object]:
     return [tool for source in sources for tool in load_tools(source)]
-
-
-def _functions_beside(
-    named: list[object] | None, builtins: list[BuiltinTool], model: str, client: GeminiClient
-) -> list[object]:
-    """Return the named functions, else the default ones; these give way where built-in tools must stand alone."""
-    if named is not None:
-        return named
-    combines = facts(model).builtins_with_functions and client.endpoint not in ("vertex", "comet")
-    if builtins and not combines:
-        sys.stderr.write("Built-in tools cannot be combined with functions here; the default tools are left out.\n")
-        return []
-    return _load_all([DEFAULT_TOOLS])
 
 
 def _answer(agent: Agent[Any, str], prompt: str, show: Show, *, may_ask: bool) -> None:

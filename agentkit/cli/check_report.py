@@ -72,7 +72,8 @@ class Report:
 
     Attributes:
         profiles: Whose rules were applied.
-        costs: The dearest first.
+        costs: What is sent to the endpoint to which most is sent; the dearest first.
+        costs_at: The profiles whose requests cost that; others get less.
         schemas: None if nobody asked.
     """
 
@@ -81,6 +82,7 @@ class Report:
     profiles: tuple[Profile, ...]
     problems: tuple[Problem, ...]
     costs: tuple[Cost, ...]
+    costs_at: tuple[Profile, ...]
     schemas: tuple[SchemaLosses, ...] | None
 
     def count(self, severity: AdviceSeverity) -> int:
@@ -105,7 +107,7 @@ def make_report(target: Target, profiles: Sequence[Profile], *, with_schemas: bo
         CannotStart: The agent's own code fails before there is a request.
     """
     problems: list[Problem] = []
-    bodies: list[object] = []
+    bodies: dict[Profile, object] = {}
     for profile in profiles:
         try:
             body = target.request(profile)
@@ -114,18 +116,22 @@ def make_report(target: Target, profiles: Sequence[Profile], *, with_schemas: bo
         except ConfigurationError as error:
             problems.append(_cannot_be_sent(target, profile, error))
             continue
-        bodies.append(body)
+        bodies[profile] = body
         findings = check_request(body, model=target.model, profile=profile)
         problems += _problems(target, (profile,), body, findings)
     if bodies:
-        problems += _problems(target, tuple(profiles), bodies[0], advise(bodies[0]))
-    body = bodies[0] if bodies else None
+        first = next(iter(bodies.values()))
+        problems += _problems(target, tuple(profiles), first, advise(first))
+    # Where built-in tools cannot stand beside functions, more functions are declared.
+    body = max(bodies.values(), key=lambda one: sum(cost.tokens for cost in _costs(one)), default=None)
+    costs = list(_costs(body))
     return Report(
         target=target.name,
         model=target.model,
         profiles=tuple(profiles),
         problems=tuple(sorted(_joined(problems), key=lambda problem: _ORDER.index(problem.severity))),
-        costs=tuple(sorted(_costs(body), key=lambda cost: -cost.tokens)),
+        costs=tuple(sorted(costs, key=lambda cost: -cost.tokens)),
+        costs_at=tuple(profile for profile, one in bodies.items() if list(_costs(one)) == costs),
         schemas=tuple(_schemas(body)) if with_schemas else None,
     )
 

@@ -52,6 +52,7 @@ def show_json(report: Report, out: TextIO) -> None:
         "tokens": {
             "method": ESTIMATE,
             "parts": [vars(cost) for cost in report.costs],
+            "profiles": report.costs_at,
             "total": report.tokens,
             "input_limit": report.input_limit,
         },
@@ -117,7 +118,8 @@ def _where(problem: Problem, report: Report) -> str:
 def _costs(report: Report) -> list[RenderableType]:
     if all(cost.kind == "system_instruction" for cost in report.costs):
         return []
-    table = _table("sent with each turn", "~tokens", "of the input limit")
+    where = "" if len(report.costs_at) in (0, len(report.profiles)) else f" to {', '.join(report.costs_at)}"
+    table = _table(f"sent with each turn{where}", "~tokens", "of the input limit")
     for column in table.columns[1:]:
         column.justify = "right"
     for cost in report.costs:

@@ -163,7 +163,7 @@ class _Composer:
             text = "Unexpected tool call: Model tried to call a function although calls are switched off: "
             return End("UNEXPECTED_TOOL_CALL", text + names[0])
         declared = {declaration.get("name") for _, declaration in self._request.declarations}
-        unknown = [name for name in names if name not in declared]
+        unknown = [] if self._request.offers_actions else [name for name in names if name not in declared]
         if unknown and self._profile != "google":  # Google's own endpoint was recorded to say STOP
             text = f"Unexpected tool call: Model tried to call an undeclared function: {unknown[0]}"
             return End("UNEXPECTED_TOOL_CALL", text)

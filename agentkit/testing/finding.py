@@ -181,6 +181,11 @@ class Request:
         return [kind for tool in self.tools for kind in tool if kind in _BUILTINS]
 
     @property
+    def offers_actions(self) -> bool:
+        """Whether the model may call functions that the service declares itself: those of computer use."""
+        return any("computerUse" in tool for tool in self.tools)
+
+    @property
     def generation(self) -> tuple[int, int]:
         """The model's generation for comparisons; an unknown one counts as the newest."""
         return self.model.generation or (99, 0)

@@ -49,7 +49,9 @@ def undeclared_calls(said: Reply | Sequence[Part], body: Mapping[str, Any]) -> s
         else said
     )
     called = [as_text(as_object(part.get("functionCall")).get("name")) for part in parts if "functionCall" in part]
-    tools = map(as_object, as_list(body.get("tools")))
+    tools = list(map(as_object, as_list(body.get("tools"))))
+    if any("computerUse" in tool for tool in tools):  # the service declares its actions itself
+        return ""
     declared = [
         as_text(as_object(declaration).get("name"))
         for tool in tools

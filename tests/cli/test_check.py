@@ -27,7 +27,8 @@ def place(order: int, extra: dict[str, int]) -> str:
 
 print("hello from the shop")
 users = Agent("gemini-3-flash-preview", tools=[get_user, place], instructions="Be brief.")
-mixed = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()])
+mixed = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()], combine="together")
+parted = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()])
 tools = [place]
 '''
 
@@ -102,6 +103,25 @@ def test_json_tells_everything_about_a_finding(shop: Path) -> None:
     assert finding["message"].startswith("The vertex endpoint cannot combine built-in tools (GoogleSearch)")
 
 
+def test_the_costs_are_those_of_the_endpoint_that_gets_most(shop: Path) -> None:
+    ended = agentkit("check", "shop.py:parted", cwd=shop)
+
+    head, *rows = ended.out.partition("sent with each turn")[2].splitlines()
+    assert head.startswith(" to vertex, comet  ")
+    assert {row.split("  ")[0] for row in rows[:3]} == {"place", "search_web", "total"}
+
+
+def test_functions_in_place_of_built_in_tools_are_judged_where_they_are_sent(shop: Path) -> None:
+    names = {}
+    for profile in ("google", "comet"):
+        ended = agentkit("check", "shop.py:parted", "--profile", profile, "--format", "json", "--strict", cwd=shop)
+        report = json.loads(ended.out)
+        assert (ended.code, report["findings"]) == (0, [])
+        names[profile] = {part["name"] for part in report["tokens"]["parts"]}
+
+    assert names == {"google": {"place"}, "comet": {"place", "search_web"}}
+
+
 def test_a_sarif_log_names_rules_levels_and_lines(tmp_path: Path) -> None:
     name = saved(tmp_path, asking({"name": "7 up", "description": "A drink."}, {"name": "up", "description": "Up."}))
 
@@ -165,7 +185,7 @@ def test_an_unknown_model_is_a_warning_on_stderr(tmp_path: Path) -> None:
 def test_a_target_of_no_use_is_one_sentence_and_a_traceback_only_for_those_who_ask(shop: Path) -> None:
     brief, verbose = agentkit("check", "shop.py", cwd=shop), agentkit("check", "shop.py", "-v", cwd=shop)
 
-    said = "shop.py has several agents: users, mixed. Say which: shop.py:users.\n"
+    said = "shop.py has several agents: users, mixed, parted. Say which: shop.py:users.\n"
     assert (brief.code, brief.out, brief.err) == (2, "", f"hello from the shop\n{said}")
     assert verbose.code == 2
     assert "Traceback" in verbose.err

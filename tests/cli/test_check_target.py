@@ -49,7 +49,7 @@ def place(order: Order) -> str:
 
 users = Agent("gemini-3-flash-preview", tools=[get_user, get_users])
 orders = Agent("gemini-3-flash-preview", tools=[place], output=Order)
-mixed: Agent[None, str] = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()])
+mixed: Agent[None, str] = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()], combine="together")
 tools = [place, get_users]
 number = 7
 '''

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agentkit.models import resolve_thinking
-from agentkit.testing import Emulator, blocked, call, error, grounding, stream, text
+from agentkit.testing import Emulator, blocked, call, error, grounding, places, stream, text
 from agentkit.testing.server import serve
 from tests.cli.command import KEY, agentkit, agentkit_at_terminal, agentkit_in_shell, begin
 
@@ -137,14 +137,20 @@ def test_built_in_tools_are_switched_on_and_sources_are_listed_below_the_answer(
     assert not service.findings
 
 
-def test_the_default_tools_give_way_where_built_in_tools_must_stand_alone(service: Emulator) -> None:
+def test_where_built_in_tools_must_stand_alone_they_are_functions_beside_the_default_tools(service: Emulator) -> None:
+    service.reply(call("search_maps", query="Where is the Alexanderplatz?"))
+    service.reply(text("In Berlin."), places("Alexanderplatz", {"Alexanderplatz": "https://maps.example/1"}))
     service.reply(text("Here."))
 
     ended = agentkit("run", "Where?", "--maps", "-m", "gemini-2.5-flash")
 
-    assert (ended.code, ended.out) == (0, "Here.\n")
-    assert "the default tools are left out" in ended.err
-    assert service.requests[0]["tools"] == [{"googleMaps": {}}]
+    assert (ended.code, ended.out) == (0, "Here.\n"), ended.err
+    assert "search_maps" in ended.err
+    assert "[1] Alexanderplatz: https://maps.example/1\n" in ended.err
+    own, aside, _ = service.requests
+    assert {"calculate", "search_maps"} <= {declared["name"] for declared in own["tools"][0]["functionDeclarations"]}
+    assert aside["tools"] == [{"googleMaps": {}}]
+    assert not service.findings
 
 
 def test_a_dash_reads_the_prompt_from_standard_input(service: Emulator) -> None:
