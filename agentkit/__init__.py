@@ -43,6 +43,7 @@ from agentkit.errors import (
 from agentkit.events import (
     Event,
     LoopFound,
+    ModelChanged,
     PartialOutput,
     Paused,
     Retrying,
@@ -60,6 +61,7 @@ from agentkit.executed import ExecutedCode
 from agentkit.many import Job, Outcome, Outcomes, Progress
 from agentkit.media import Image
 from agentkit.middleware import Middleware, ToolCall
+from agentkit.prices import Price, known_prices
 from agentkit.result import RunResult
 from agentkit.retry import Retry
 from agentkit.state import RunState
@@ -110,12 +112,14 @@ __all__ = [
     "MalformedCall",
     "Middleware",
     "MissingExtra",
+    "ModelChanged",
     "NotFound",
     "Outcome",
     "Outcomes",
     "OutputInvalid",
     "PartialOutput",
     "Paused",
+    "Price",
     "Progress",
     "ProtocolError",
     "RateLimited",
@@ -158,6 +162,7 @@ __all__ = [
     "approve",
     "deny",
     "filtered",
+    "known_prices",
     "prefixed",
     "tool",
 ]

@@ -22,7 +22,7 @@ from agentkit.middleware import Middleware
 from agentkit.output import FINAL_ANSWER, OutputCheck, OutputMode, OutputSpec
 from agentkit.result import RunResult
 from agentkit.rounds import run_rounds
-from agentkit.run import Ask, Run
+from agentkit.run import Ask, Run, check_prices_known
 from agentkit.state import RunState
 from agentkit.stream import Emit, RunStream, open_stream
 from agentkit.sync import SyncRunStream, open_stream_sync, run_sync
@@ -40,6 +40,7 @@ O = TypeVar("O")  # noqa: E741  # and of `output`
 
 Prompt = str | Content | Sequence[Part]
 Prompts = Iterable[Prompt | RunState | Job] | AsyncIterable[Prompt | RunState | Job]
+Models = str | Sequence[str]
 Instructions = str | Callable[[RunContext[Any]], str]
 
 log = get_logger("agent")
@@ -74,7 +75,8 @@ class Agent(Generic[Deps, Out]):
     """A model with instructions, tools and an output type.
 
     Args:
-        model: The model's id, for example `"gemini-3-flash-preview"`.
+        model: The model's id, for example `"gemini-3-flash-preview"`; or several: when one is overloaded, unknown or
+            out of quota, also after retries, the run goes on with the next one (`ModelChanged`).
         output: The type of the answer: `str`, or any type that pydantic can describe.
         deps_type: The type of `deps`, for type checkers only.
         instructions: The system instruction, or a function of the run's context that returns it.
@@ -117,21 +119,23 @@ class Agent(Generic[Deps, Out]):
     """
 
     @overload
-    def __init__(self: "Agent[Any, str]", model: str, **options: Unpack[AgentOptions]) -> None: ...
-    @overload
-    def __init__(self: "Agent[D, str]", model: str, *, deps_type: type[D], **options: Unpack[AgentOptions]) -> None: ...
-    @overload
-    def __init__(self: "Agent[Any, O]", model: str, *, output: type[O], **options: Unpack[AgentOptions]) -> None: ...
+    def __init__(self: "Agent[Any, str]", model: Models, **options: Unpack[AgentOptions]) -> None: ...
     @overload
     def __init__(
-        self: "Agent[D, O]", model: str, *, output: type[O], deps_type: type[D], **options: Unpack[AgentOptions]
+        self: "Agent[D, str]", model: Models, *, deps_type: type[D], **options: Unpack[AgentOptions]
     ) -> None: ...
     @overload
-    def __init__(self: "Agent[Any, Any]", model: str, *, output: Any, **options: Unpack[AgentOptions]) -> None: ...
+    def __init__(self: "Agent[Any, O]", model: Models, *, output: type[O], **options: Unpack[AgentOptions]) -> None: ...
+    @overload
+    def __init__(
+        self: "Agent[D, O]", model: Models, *, output: type[O], deps_type: type[D], **options: Unpack[AgentOptions]
+    ) -> None: ...
+    @overload
+    def __init__(self: "Agent[Any, Any]", model: Models, *, output: Any, **options: Unpack[AgentOptions]) -> None: ...
 
     def __init__(
         self,
-        model: str,
+        model: Models,
         *,
         output: Any = str,
         deps_type: Any = None,
@@ -157,8 +161,7 @@ class Agent(Generic[Deps, Out]):
         output_check: OutputCheck | None = None,
         **generation: Unpack[GenerationSettings],
     ) -> None:
-        if not isinstance(model, str) or not model.strip():  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-            raise ConfigurationError(f'model={model!r} is no model id. Give one, for example "gemini-3-flash-preview".')
+        models = _read_models(model)
         if errors not in ("hide", "show", "raise"):
             raise ConfigurationError(f'errors={errors!r} is unknown. Use "hide", "show" or "raise".')
         if not is_number(tool_timeout_s) or not 0 < tool_timeout_s < 1e9:
@@ -170,7 +173,8 @@ class Agent(Generic[Deps, Out]):
         check_choice("combine", combine, get_args(Combine))
         check_kind("limits", limits, Limits | None, "Limits(...)")
         check_kinds("middleware", middleware, Middleware, "a Middleware")
-        self.model = model
+        self.model, *fallbacks = models
+        self.fallbacks = tuple(fallbacks)
         self.instructions = instructions
         self.combine: Combine = combine
         self.limits = limits if limits is not None else Limits()
@@ -194,10 +198,11 @@ class Agent(Generic[Deps, Out]):
             store=store,
             extra=extra,
         )
-        self._settings.check(model)
+        for one in models:
+            self._settings.check(one)
         self.output.refuse_second_format(self._settings.generation)
         for note in self.notes:
-            log.warning("agent.note", model=model, note=note)
+            log.warning("agent.note", note=note)
 
     def __repr__(self) -> str:
         names = [*(t.name for t in self._tools), *(type(t).__name__ for t in (*self._toolsets, *self._builtins))]
@@ -213,7 +218,7 @@ class Agent(Generic[Deps, Out]):
     @property
     def notes(self) -> list[str]:
         """Where the model gets something else than was asked for, in sentences: a clamped `thinking=`, for example."""
-        return self._settings.notes(self.model)
+        return [note for model in (self.model, *self.fallbacks) for note in self._settings.notes(model)]
 
     @property
     def tools(self) -> Sequence[Tool[..., Any]]:
@@ -520,6 +525,7 @@ class Agent(Generic[Deps, Out]):
             instructions="",
             settings=self._settings,
             choice=self.tool_choice,
+            fallbacks=self.fallbacks,
             limits=self.limits,
             middleware=self.middleware,
             errors=self.errors,
@@ -530,8 +536,21 @@ class Agent(Generic[Deps, Out]):
             decisions=decisions or {},
             ask=ask,
         )
+        check_prices_known(run)
         run.instructions = _read_instructions(self.instructions, run)
         return run
+
+
+def _read_models(model: object) -> list[str]:
+    """Return the ids of a model or a chain, the first one first."""
+    several = tuple(cast("Iterable[object]", model)) if isinstance(model, Iterable) else ()
+    given = (model,) if isinstance(model, str) else several
+    ids = [one for one in given if isinstance(one, str) and one.strip()]
+    if ids and len(set(ids)) == len(given):
+        return ids
+    raise ConfigurationError(
+        f'model={model!r} is no model id. Give one, for example "gemini-3-flash-preview", or a list of different ones.'
+    )
 
 
 def _read_instructions(instructions: Instructions, run: Run[Any, Any]) -> str:

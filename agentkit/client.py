@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Literal, NoReturn, Self, TypeVar, cast, get_args
 from urllib.parse import quote
 
@@ -41,6 +41,7 @@ from agentkit.errors import (
     StatusError,
     StreamInterrupted,
 )
+from agentkit.prices import Price, check_prices, find_price, known_prices, model_id
 from agentkit.retry import Retry, RetryBudget, RetryNotice
 from agentkit.transport import HttpRequest, HttpResponse, HttpxTransport, Timeouts, Transport
 from agentkit.wire import (
@@ -92,6 +93,7 @@ class GeminiClient:
         endpoint: EndpointKind | None = None,
         allow_insecure_http: bool = False,
         trust_env: bool = True,
+        prices: Mapping[str, Price] | None = None,
     ) -> None:
         """Find the key and check everything.
 
@@ -112,6 +114,8 @@ class GeminiClient:
             endpoint: Whose dialect the endpoint speaks, where its host does not tell.
             allow_insecure_http: Send the key unencrypted to hosts other than this one.
             trust_env: Use proxies and certificates that the environment names.
+            prices: What tokens cost there, by model. Google's own prices are known for Google's host only; what is
+                given here goes before them.
 
         Raises:
             ConfigurationError: No usable key, or a setting that cannot be right.
@@ -129,6 +133,7 @@ class GeminiClient:
         check_choice("schema_dialect", schema_dialect, get_args(SchemaDialect))
         check_kind("retry", retry, Retry | None, "Retry(...)")
         check_kind("transport", transport, Callable | None, "a function that makes a transport")
+        check_prices(prices)
         if endpoint is not None:
             check_choice("endpoint", endpoint, get_args(EndpointKind))
         base_url = base_url or os.environ.get("AGENTKIT_BASE_URL") or None
@@ -156,6 +161,7 @@ class GeminiClient:
             max_stream_bytes=max_stream_bytes,
         )
         self._schema_dialect: SchemaDialect = schema_dialect
+        self._prices = {model_id(model): price for model, price in (prices or {}).items()}
         self._new_transport = transport or (lambda: HttpxTransport(timeouts=timeouts, trust_env=trust_env))
         self._shared: dict[object, _Shared] = {}
 
@@ -188,6 +194,23 @@ class GeminiClient:
     def batches(self) -> Batches:
         """The service's batch endpoint: `await client.batches.create(model, requests)`."""
         return Batches(self)
+
+    @property
+    def prices(self) -> Mapping[str, Price]:
+        """What tokens cost there by model, as far as it was given."""
+        return MappingProxyType(self._prices)
+
+    def price_of(self, model: str, version: str | None = None) -> Price | None:
+        """Return what the tokens of an answer cost here today; None if that is not known.
+
+        Args:
+            model: The model that was asked.
+            version: The model that answered, as the service names it.
+        """
+        own = find_price(self._prices, model, version) or self._prices.get(model_id(model))
+        if own is not None or endpoint_kind(self.base_url) != "google":
+            return own
+        return find_price(known_prices(), model, version)
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["Connection", None]:

@@ -20,6 +20,7 @@ Errors are plain data: all constructor arguments go to `super().__init__`, so th
 made in `__str__`. What is learned later (`state`, `attempts`, `elapsed_s`) is set as an attribute and pickles as well.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -106,11 +107,13 @@ class GeminiError(AgentKitError):
         attempts: How many requests were sent.
         elapsed_s: Seconds from the first attempt to this error.
         partial: The text of a stream that had been handed out before; such a stream is not asked again.
+        tried: The models that were asked in turn, if there were several; the last of them raised this.
     """
 
     attempts: int = 1
     elapsed_s: float = 0.0
     partial: str = ""
+    tried: Sequence[str] = ()
 
 
 class ConnectionFailed(GeminiError):
@@ -210,7 +213,9 @@ class StatusError(GeminiError):
         code = f" {self.code}" if self.code else ""
         message = " ".join(self.message.split()) or "no message"
         wait = f" Try again in {self.retry_after_s:g} s." if self.retry_after_s is not None else ""
-        return f"HTTP {self.status}{code}: {message}{wait}" + (f" {self.hint}" if self.hint else "")
+        hint = f" {self.hint}" if self.hint else ""
+        tried = f" Models tried: {', '.join(map(repr, self.tried))}." if self.tried else ""
+        return f"HTTP {self.status}{code}: {message}{wait}{hint}{tried}"
 
 
 class InvalidRequest(StatusError):
@@ -340,7 +345,7 @@ class LimitExceeded(RunError):
 
     Attributes:
         limit: The name of the limit in `Limits`, for example `"turns"`.
-        used: How much was used.
+        used: How much was used; not a number where that is not known.
         allowed: How much was allowed.
     """
 
@@ -349,6 +354,11 @@ class LimitExceeded(RunError):
         self.limit, self.used, self.allowed = limit, used, allowed
 
     def __str__(self) -> str:
+        if math.isnan(self.used):  # an answer came whose price is not known
+            return (
+                f"It is no longer known what the run costs, so that `Limits({self.limit}={self.allowed:g})` cannot be "
+                "kept. Give the price of the model that answers: GeminiClient(prices={...})."
+            )
         return f"The run used {self.used:g} of {self.allowed:g} {self.limit}. Raise `Limits({self.limit}=...)`."
 
 

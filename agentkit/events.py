@@ -10,6 +10,7 @@ from agentkit.usage import Usage
 __all__ = [
     "Event",
     "LoopFound",
+    "ModelChanged",
     "PartialOutput",
     "Paused",
     "Retrying",
@@ -36,7 +37,9 @@ class _Tagged:
 def _plain(value: object) -> object:
     if isinstance(value, tuple):
         return [_plain(item) for item in cast("tuple[object, ...]", value)]
-    return dict(vars(value)) if isinstance(value, Usage | ApprovalRequest) else value
+    if isinstance(value, Usage):
+        return value.to_json()
+    return dict(vars(value)) if isinstance(value, ApprovalRequest) else value
 
 
 @frozen
@@ -153,6 +156,27 @@ class Retrying(_Tagged):
 
 
 @frozen
+class ModelChanged(_Tagged):
+    """The run goes on with the next model of its chain.
+
+    Attributes:
+        old: The model that failed.
+        new: The model that is asked from now on.
+        reason: `"overload"`, `"not_found"` or `"quota"`.
+        error: What the old model failed with.
+        discard_text: Whether text deltas of this turn, if there were any, came from the old model and should be taken
+            back.
+    """
+
+    type = "model_changed"
+    old: str
+    new: str
+    reason: str
+    error: str
+    discard_text: bool = False
+
+
+@frozen
 class LoopFound(_Tagged):
     """The model goes round in circles. The first time it is told so; the second time its next turn is the last.
 
@@ -199,6 +223,7 @@ Event = (
     | ToolProgress
     | ToolFinished
     | Retrying
+    | ModelChanged
     | LoopFound
     | Paused
     | RunFinished

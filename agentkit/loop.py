@@ -98,6 +98,7 @@ async def _drive(run: Run[Deps, Out]) -> RunResult[Out]:
     state = run.state
     async with run.client.connect() as connection, run.toolbox:
         part_builtins(run, connection)
+        run.check_fallbacks()
         while True:
             if not state.pending:  # a resumed run may begin with open calls
                 state.closing = (run.limits.check(state.usage) or _is_stopped(run)) and len(run.toolbox) > 0

@@ -84,6 +84,16 @@ class RunResult(Generic[Out]):
         return self.state.usage
 
     @property
+    def model(self) -> str:
+        """The model in use at the end: another than the agent's first one after a fallback."""
+        return self.state.model
+
+    @property
+    def model_version(self) -> str:
+        """The model that gave the last answer, as the service names it; empty if it did not say."""
+        return self.state.model_version
+
+    @property
     def contents(self) -> Sequence[Content]:
         """The whole conversation: the history for a next run."""
         return self.state.contents

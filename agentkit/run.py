@@ -1,8 +1,7 @@
 """One run with all its parts found: what the loop works on."""
 
-import functools
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
@@ -18,6 +17,7 @@ from agentkit.combination import Combine
 from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError
 from agentkit.events import Event
+from agentkit.foreign import as_read_by
 from agentkit.middleware import Middleware
 from agentkit.models import facts
 from agentkit.output import FINAL_ANSWER, OutputSpec, UsedMode
@@ -26,7 +26,15 @@ from agentkit.state import PendingCall, RunState, meant_name
 from agentkit.tool import ErrorMode
 from agentkit.toolset import Toolbox
 from agentkit.usage import Limits
-from agentkit.wire import Content, GenerateContentRequest, GenerateContentResponse, Part, Tool, ToolConfig
+from agentkit.wire import (
+    Content,
+    GenerateContentRequest,
+    GenerateContentResponse,
+    History,
+    Part,
+    Tool,
+    ToolConfig,
+)
 
 Deps = TypeVar("Deps")
 Out = TypeVar("Out")
@@ -70,6 +78,8 @@ class Run(Generic[Deps, Out]):
         deadline: When the run's time is over, on the event loop's clock; infinite for no limit.
         nesting: What inner runs get from this one, and report to it.
         accepted: The answer of an accepted final-answer call, by itself in a tuple; empty if there is none yet.
+        fallbacks: The models that may be asked when the one in use fails, in this order.
+        failed_models: Those that were in use before, and failed.
     """
 
     state: RunState
@@ -96,6 +106,29 @@ class Run(Generic[Deps, Out]):
     deadline: float = float("inf")
     nesting: Nesting = field(default_factory=Nesting)
     accepted: tuple[Out, ...] = ()
+    fallbacks: Sequence[str] = ()
+    failed_models: list[str] = field(default_factory=list[str])
+    _templates: dict[str, GenerateContentRequest] = field(init=False, default_factory=dict[str, GenerateContentRequest])
+    _foreign: tuple[int, History] | None = field(init=False, default=None)
+
+    @property
+    def next_model(self) -> str | None:
+        """The model to ask when the one in use fails; None if there is none left."""
+        used = self.state.model
+        behind = self.fallbacks.index(used) + 1 if used in self.fallbacks else 0
+        return next(iter(self.fallbacks[behind:]), None)
+
+    def readable_contents(self) -> History:
+        """Return the conversation as the model in use may read it; the stored one stays as it came."""
+        since = self.state.model_since
+        if not since:
+            return self.state.contents.copy()
+        if self._foreign is None or self._foreign[0] != since:
+            self._foreign = since, as_read_by(facts(self.state.model), self.state.contents[:since])
+        contents = self._foreign[1].copy()
+        for content in self.state.contents[since:]:
+            contents.append(content)
+        return contents
 
     @property
     def output_mode(self) -> UsedMode:
@@ -104,8 +137,12 @@ class Run(Generic[Deps, Out]):
         Raises:
             ConfigurationError: The agent wants a way that the model does not have.
         """
+        return self.output_mode_of(self.state.model)
+
+    def output_mode_of(self, model: str) -> UsedMode:
+        """Return how `model` is asked for a typed answer; raises as `output_mode` does."""
         has_functions, has_builtins = len(self.toolbox) > 0, len(self.sent_builtins) > 0
-        return self.output.mode_for(self.state.model, has_functions=has_functions, has_builtins=has_builtins)
+        return self.output.mode_for(model, has_functions=has_functions, has_builtins=has_builtins)
 
     @property
     def sent_builtins(self) -> Sequence[BuiltinTool]:
@@ -117,9 +154,24 @@ class Run(Generic[Deps, Out]):
         """Whether functions are declared, by which the model may call one."""
         return bool(self.toolbox.declared) or self.output_mode == "function"
 
-    @functools.cached_property
+    @property
     def template(self) -> GenerateContentRequest:
-        """The request without contents and without the calling mode. It is the same in every turn of the run."""
+        """The request without contents and without the calling mode: the same in every turn of the model in use."""
+        model = self.state.model
+        if model not in self._templates:
+            self._templates[model] = self._make_template()
+        return self._templates[model]
+
+    def check_fallbacks(self) -> None:
+        """Refuse, before any request, what one of the models could not be asked later on.
+
+        Raises:
+            ConfigurationError: The message names the model and says what works instead.
+        """
+        for model in self.fallbacks:
+            replace(self, state=replace(self.state, model=model))._make_template()
+
+    def _make_template(self) -> GenerateContentRequest:
         request = self.settings.request(self.state.model, self.client.endpoint)
         if self.instructions:
             request = request.replace(system_instruction=Content(parts=[Part(text=self.instructions)]))
@@ -184,3 +236,20 @@ class Run(Generic[Deps, Out]):
         """Return whose words this run has read that strangers write; those of the runs around it count, too."""
         own = untrusted_sources(self.state, self.toolbox, self.builtins)
         return tuple(dict.fromkeys((*self.nesting.untrusted_around(), *own)))
+
+
+def check_prices_known(run: Run[Any, Any]) -> None:
+    """Refuse a limit in USD where it cannot be kept.
+
+    Raises:
+        ConfigurationError: The message names the models and shows how to give their prices.
+    """
+    if run.limits.cost_usd is None:
+        return
+    models = dict.fromkeys((run.state.model, *run.fallbacks))
+    if unknown := [model for model in models if run.client.price_of(model) is None]:
+        raise ConfigurationError(
+            f"Limits(cost_usd={run.limits.cost_usd}) needs prices, and those of {', '.join(map(repr, unknown))} at "
+            f"{run.client.base_url} are not known. Give them, in USD per million tokens: "
+            f"GeminiClient(prices={{{unknown[0]!r}: Price(input=..., output=...)}})."
+        )

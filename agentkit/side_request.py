@@ -111,12 +111,17 @@ _FORMS: Mapping[str, _Form] = {
 def part_builtins(run: Run[Any, Any], connection: Connection) -> None:
     """Put functions in the place of built-in tools that cannot stand beside what else the run declares.
 
+    It is so for the whole run if it is so for one of its models.
+
     Raises:
         ConfigurationError: The model or the endpoint does not have a tool, or the run wants them together.
     """
-    check_builtins(run.builtins, run.state.model, run.client.endpoint)
+    models, endpoint = dict.fromkeys((run.state.model, *run.fallbacks)), run.client.endpoint
+    for model in models:
+        check_builtins(run.builtins, model, endpoint)
     served = [builtin for builtin in run.builtins if builtin.runs_at_service]
-    clash = find_clash(served, run.state.model, run.client.endpoint, beside=_beside(run))
+    clashes = (find_clash(served, model, endpoint, beside=_beside(run, model)) for model in models)
+    clash = next(filter(None, clashes), None)
     if clash is None:
         return
     if run.combine == "together":
@@ -135,10 +140,10 @@ def part_builtins(run: Run[Any, Any], connection: Connection) -> None:
     log.debug("builtins.parted", tools=[tool.name for tool in tools], run_id=run.state.run_id)
 
 
-def _beside(run: Run[Any, Any]) -> str:
+def _beside(run: Run[Any, Any], model: str) -> str:
     if run.toolbox.declared:
         return "with functions"
-    if run.output_mode == "function":
+    if run.output_mode_of(model) == "function":
         return f"with a typed output (it needs the function {FINAL_ANSWER!r})"
     return ""
 

@@ -3,7 +3,9 @@
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal, InvalidOperation
 from types import NoneType
 from typing import Any, Literal, Self, cast, get_args
 
@@ -93,7 +95,8 @@ class RunState:
 
     Attributes:
         run_id: Unique; part of each call's key.
-        model: The model that was asked.
+        model: The model in use. A resumed run stays with it.
+        model_since: Where in `contents` it came into use: what stands before, other models may have said.
         contents: The conversation, append-only, as it goes over the wire.
         start: Where this run begins in `contents`; what stands before is history.
         pending: The calls of the last answer, until all are closed.
@@ -134,6 +137,7 @@ class RunState:
     whole_results: dict[str, Any] = field(default_factory=dict[str, Any])
     placeholders: bool = False
     asides: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
+    model_since: int = 0
 
     @classmethod
     def begin(cls, model: str, prompt: Content, history: Sequence[Content] = ()) -> Self:
@@ -187,6 +191,10 @@ class RunState:
         self.usage += Usage(tool_calls=len(parts))
         self.pending = []
 
+    def change_model(self, model: str) -> None:
+        """Go on with another model. What was said stays as it is."""
+        self.model, self.model_since = model, len(self.contents)
+
     def end(self) -> None:
         """Note why the run ended, now that it has its answer."""
         at_limit: Stop = "loop" if self.loops > 1 else "limit"
@@ -229,7 +237,7 @@ class RunState:
             "model": self.model,
             "start": self.start,
             "pending": [_dump_call(call) for call in self.pending],
-            "usage": asdict(self.usage),
+            "usage": self.usage.to_json(),
             "stop": self.stop,
             "final": self.final,
             "closing": self.closing,
@@ -244,6 +252,7 @@ class RunState:
             "whole_results": self.whole_results,
             "placeholders": self.placeholders,
             "asides": {key: candidate.to_wire() for key, candidate in self.asides.items()},
+            "model_since": self.model_since,
         }
         return json.dumps(head).encode()[:-1] + b', "contents": ' + self.contents.encode() + b"}"
 
@@ -260,13 +269,15 @@ class RunState:
             stored = _checked(_of_this_version(raw), _STORED)
             if not 0 <= stored["start"] < len(stored["contents"]):
                 raise ValueError("its own contents are missing")
+            if not 0 <= stored["model_since"] <= len(stored["contents"]):
+                raise ValueError(f"model_since {stored['model_since']}")
             if stored["version"] != STATE_VERSION or stored["stop"] not in (None, *get_args(Stop)):
                 raise ValueError(f"version {stored['version']!r}, stop {stored['stop']!r}")
             return cls(
                 **{name: stored[name] for name in _PLAIN},
                 contents=History.parse(stored["contents"]),
                 pending=[_load_call(_checked(call, _STORED_CALL)) for call in stored["pending"]],
-                usage=Usage(**_checked(stored["usage"], dict.fromkeys(asdict(Usage()), int))),
+                usage=_load_usage(_checked(stored["usage"], _STORED_USAGE)),
                 failures=[ToolFailure(**_checked(failure, _STORED_FAILURE)) for failure in stored["failures"]],
                 grounding=[Candidate.parse(candidate) for candidate in stored["grounding"]],
                 asides={key: Candidate.parse(candidate) for key, candidate in stored["asides"].items()},
@@ -280,13 +291,13 @@ class RunState:
 
 _PLAIN = (
     *("run_id", "model", "start", "stop", "final", "closing", "repairs", "cut", "cut_calls", "model_version"),
-    *("loops", "loop_start", "whole_results", "placeholders"),
+    *("loops", "loop_start", "whole_results", "placeholders", "model_since"),
 )
 
 
 # The stored form. Checked strictly, so that a damaged file is refused and never loaded in part.
 _STORED: Mapping[str, Kind] = {
-    **dict.fromkeys(("version", "start", "repairs", "cut_calls", "loops", "loop_start"), int),
+    **dict.fromkeys(("version", "start", "repairs", "cut_calls", "loops", "loop_start", "model_since"), int),
     **dict.fromkeys(("run_id", "model", "model_version"), str),
     **dict.fromkeys(("closing", "cut", "placeholders"), bool),
     **dict.fromkeys(("pending", "failures", "grounding", "contents"), list),
@@ -302,8 +313,9 @@ _STORED_CALL: Mapping[str, Kind] = {
     "refused": str,
     "reason": str,
 }
+_STORED_USAGE: Mapping[str, Kind] = {**dict.fromkeys(asdict(Usage()), int), "cost": (str, NoneType)}
 _ADDED_IN_2: Mapping[str, object] = {"loops": 0, "loop_start": 0, "whole_results": {}, "placeholders": False}
-_ADDED_IN_3: Mapping[str, object] = {"asides": {}}
+_ADDED_IN_3: Mapping[str, object] = {"asides": {}, "model_since": 0}
 _STORED_FAILURE: Mapping[str, Kind] = dict.fromkeys(("key", "tool", "error_type", "text"), str)
 
 
@@ -316,14 +328,17 @@ def _refuse_newer(raw: object) -> None:
 
 
 def _of_this_version(raw: object) -> object:
-    """Return what an older version stored as this one would have stored it."""
+    """Return what an older version stored as this one would have stored it; with a newer field it is no older one."""
     if not isinstance(raw, dict):
         return raw
-    stored = cast("dict[str, Any]", raw)
-    if stored.get("version") == 1 and isinstance(stored.get("pending"), list):
+    stored: dict[str, Any] = cast("dict[str, Any]", raw)
+    if stored.get("version") == 1 and isinstance(stored.get("pending"), list) and not stored.keys() & _ADDED_IN_2:
         pending = [_with_reason(call) for call in cast("list[object]", stored["pending"])]
-        stored = {**_ADDED_IN_2, **stored, "version": 2, "pending": pending}
-    return {**_ADDED_IN_3, **stored, "version": 3} if stored.get("version") == 2 else stored
+        stored = {**stored, **deepcopy(_ADDED_IN_2), "version": 2, "pending": pending}
+    if stored.get("version") == 2 and isinstance(stored.get("usage"), dict) and not stored.keys() & _ADDED_IN_3:
+        usage = {"cost": None, **cast("dict[str, Any]", stored["usage"])}  # nobody counted it
+        stored = {**stored, **deepcopy(_ADDED_IN_3), "version": 3, "usage": usage}
+    return stored
 
 
 def _with_reason(call: object) -> object:
@@ -353,6 +368,15 @@ def _dump_call(call: PendingCall) -> dict[str, Any]:
         "refused": call.refused,
         "reason": call.reason,
     }
+
+
+def _load_usage(stored: dict[str, Any]) -> Usage:
+    cost = stored["cost"]
+    try:
+        stored["cost"] = None if cost is None else Decimal(cost)
+    except InvalidOperation:
+        raise ValueError(f"a cost of {cost!r}") from None
+    return Usage(**stored)
 
 
 def _load_call(stored: dict[str, Any]) -> PendingCall:

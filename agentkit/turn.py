@@ -10,11 +10,13 @@ from agentkit._log import get_logger
 from agentkit._partial_json import PartialJson
 from agentkit.client import Connection, RetryNotice
 from agentkit.context import RunContext
-from agentkit.errors import ConfigurationError, InvalidRequest, MalformedCall
-from agentkit.events import PartialOutput, Retrying, TextDelta, ThoughtDelta, TurnFinished, TurnStarted
+from agentkit.errors import ConfigurationError, GeminiError, InvalidRequest, MalformedCall
+from agentkit.events import ModelChanged, PartialOutput, Retrying, TextDelta, ThoughtDelta, TurnFinished, TurnStarted
+from agentkit.fallback import fallback_reason
 from agentkit.history import first_unsigned, with_placeholders
 from agentkit.middleware import Middleware
 from agentkit.output import FINAL_ANSWER
+from agentkit.prices import cost_of_answer
 from agentkit.run import Run
 from agentkit.usage import Usage
 from agentkit.verdict import Verdict, judge
@@ -47,8 +49,9 @@ Send = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
 
 def build_request(run: Run[Any, Any]) -> GenerateContentRequest:
     """Return the request for the next turn. Pure: the same state gives the same bytes."""
-    state = run.state
-    contents = with_placeholders(state.contents) if state.placeholders else state.contents.copy()
+    contents = run.readable_contents()
+    if run.state.placeholders:
+        contents = with_placeholders(contents)
     request = run.template.replace(contents=contents)
     if run.state.closing:
         return _closing(run, request)
@@ -95,6 +98,10 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
             response = await send(request)
         except InvalidRequest as error:
             first = request = await _mended(run, request, error)
+            continue
+        except GeminiError as error:
+            first = request = await _with_next_model(run, error)
+            attempt = 1
             continue
         verdict = judge(
             response,
@@ -172,6 +179,23 @@ async def _with_placeholders(run: Run[Any, Any], error: InvalidRequest | Malform
     return build_request(run)
 
 
+async def _with_next_model(run: Run[Any, Any], error: GeminiError) -> GenerateContentRequest:
+    """Return the request for the next model of the chain, which is in use from now on.
+
+    Raises:
+        GeminiError: `error`, if another model would not help, or there is none left; with all that were tried.
+    """
+    old, new, reason = run.state.model, run.next_model, fallback_reason(error)
+    if reason is None or new is None:
+        error.tried = (*run.failed_models, old) if run.failed_models else ()
+        raise error
+    run.failed_models.append(old)
+    run.state.change_model(new)
+    log.warning("model.changed", old=old, new=new, reason=reason, run_id=run.state.run_id)
+    await run.emit(ModelChanged(old=old, new=new, reason=reason, error=str(error), discard_text=run.streamed))
+    return build_request(run)
+
+
 def _changed(first: GenerateContentRequest, verdict: Verdict, attempt: int) -> GenerateContentRequest:
     """Return the request for the next attempt: unchanged, colder, then with a call forced."""
     if verdict.change == "nothing":
@@ -232,12 +256,18 @@ async def _send(run: Run[Any, Any], ask: Send, request: GenerateContentRequest) 
     while len(hops) < MAX_HOPS:
         hop = await ask(request)
         hops.append(hop)
-        run.state.usage += Usage.of_answer(hop.usage_metadata)  # each hop is billed by itself
+        run.state.usage += _usage_of(run, request, hop)  # each hop is billed by itself
         token = hop.candidate.continuation_token if hop.candidate is not None else None
         if hop.finish_reason != "CONTINUATION" or not token:
             break
         request = request.replace(continuation_token=token)
     return merge(hops) if len(hops) > 1 else hops[0]
+
+
+def _usage_of(run: Run[Any, Any], request: GenerateContentRequest, answer: GenerateContentResponse) -> Usage:
+    metadata = answer.usage_metadata
+    price = run.client.price_of(run.state.model, answer.model_version)
+    return Usage.of_answer(metadata, cost_of_answer(price, metadata, tier=request.service_tier))
 
 
 async def _generate(

@@ -1,10 +1,14 @@
 """What a run has spent, and what it may spend."""
 
-from dataclasses import dataclass, fields
-from typing import Literal, Self, cast
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
+from operator import add, sub
+from typing import Any, Literal, Self, cast
 
 from agentkit._checks import is_number, is_whole
 from agentkit.errors import ConfigurationError, LimitExceeded
+from agentkit.prices import Amount, read_amount
 from agentkit.wire import UsageMetadata
 
 __all__ = ["Limits", "Usage"]
@@ -24,6 +28,8 @@ class Usage:
         thought_tokens: Thinking, billed as output.
         cached_tokens: The part of `input_tokens` that came from a cache.
         total_tokens: As the service counts them.
+        cost: What the tokens cost, in USD; None if that is not known of all of them. Fees per search and the storage
+            of caches are not in it.
     """
 
     turns: int = 0
@@ -34,20 +40,32 @@ class Usage:
     thought_tokens: int = 0
     cached_tokens: int = 0
     total_tokens: int = 0
+    cost: Decimal | None = Decimal(0)
 
     def __add__(self, other: Self) -> Self:
-        """Return the sum, field by field."""
-        return type(self)(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+        """Return the sum, field by field; None plus anything is None."""
+        return self._with(other, add)
 
     def __sub__(self, other: Self) -> Self:
         """Return what was spent since `other`, field by field."""
-        return type(self)(**{f.name: getattr(self, f.name) - getattr(other, f.name) for f in fields(self)})
+        return self._with(other, sub)
+
+    def _with(self, other: Self, combine: Callable[[Any, Any], Any]) -> Self:
+        combined: dict[str, Any] = {}
+        for one in fields(self):
+            mine, others = getattr(self, one.name), getattr(other, one.name)
+            combined[one.name] = None if mine is None or others is None else combine(mine, others)
+        return type(self)(**combined)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as plain JSON; `cost` is a decimal text, which loses nothing."""
+        return asdict(self) | {"cost": None if self.cost is None else f"{self.cost:f}"}
 
     @classmethod
-    def of_answer(cls, metadata: UsageMetadata | None) -> Self:
+    def of_answer(cls, metadata: UsageMetadata | None, cost: Decimal | None = None) -> Self:
         """Return the tokens of one answer, with `requests` 1. Counts that are absent or negative are 0."""
         if metadata is None:
-            return cls(requests=1)
+            return cls(requests=1, cost=cost)
         prompt, tool_use = _count(metadata.prompt_token_count), _count(metadata.tool_use_prompt_token_count)
         output, thoughts = _count(metadata.candidates_token_count), _count(metadata.thoughts_token_count)
         return cls(
@@ -57,6 +75,7 @@ class Usage:
             thought_tokens=thoughts,
             cached_tokens=_count(metadata.cached_content_token_count),
             total_tokens=_count(metadata.total_token_count) or prompt + tool_use + output + thoughts,
+            cost=cost,
         )
 
 
@@ -74,6 +93,8 @@ class Limits:
             least with which a function can be called.
         tool_calls: Calls of functions. Checked before each request, so the calls of one answer may overrun it.
         total_tokens: Tokens of all requests together. Checked before each request, so one answer may overrun it.
+        cost_usd: USD for the tokens of all requests together, checked like `total_tokens`. The prices of all models
+            must be known when a run starts; an answer whose cost is not known all the same brings the run to its limit.
         deadline_s: Seconds for the whole run. When they are over, `DeadlineExceeded` is raised.
         depth: Runs inside runs, where a tool runs an agent; this run counts.
         repeats: How often the model may do the same in vain before it is warned: the same calls with the same results,
@@ -85,6 +106,7 @@ class Limits:
     turns: int = 20
     tool_calls: int | None = None
     total_tokens: int | None = None
+    cost_usd: Amount | None = None
     deadline_s: float | None = None
     depth: int = 5
     repeats: int | None = 3
@@ -94,6 +116,8 @@ class Limits:
         for name in ("turns", "tool_calls", "total_tokens", "deadline_s", "depth", "repeats"):
             required = name in ("turns", "depth")
             _check_limit(name, getattr(self, name), whole=name != "deadline_s", required=required)
+        if self.cost_usd is not None and not read_amount("Limits(cost_usd=...)", self.cost_usd):
+            raise ConfigurationError("Limits(cost_usd=0): must be an amount of USD above 0, or None.")
         if self.repeats == 1:
             raise ConfigurationError("Limits(repeats=1): once is no repeat. Give 2 or more, or None.")
         if self.on_limit not in ("answer", "raise"):
@@ -120,6 +144,11 @@ class Limits:
         ):
             if allowed is not None and used >= allowed:
                 return LimitExceeded(name, allowed if name == "turns" else used, allowed)
+        if self.cost_usd is not None:
+            allowed_usd = read_amount("cost_usd", self.cost_usd)
+            if usage.cost is None or usage.cost >= allowed_usd:
+                used_usd = float("nan") if usage.cost is None else float(usage.cost)
+                return LimitExceeded("cost_usd", used_usd, float(allowed_usd))
         return None
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentkit.testing import Emulator, call, code, grounding, part, places, search, stream, text
+from agentkit.testing import Emulator, call, code, error, grounding, part, places, search, stream, text
 from agentkit.testing.offline import answer
 from agentkit.testing.server import serve
 from tests.answered import told
@@ -36,11 +36,16 @@ PLANNED = {
         "4 of 4 done, 1 failed, ",
         "Population of Rome: 2,754,719.\nThe prompt is empty. Say what the agent should do.\nPopulation of Kyiv: ",
     ],
+    "cost": [
+        "Population of Oslo: 717,710.\n",
+        " tokens of gemini-3.6-flash for $0.00",
+        "within the limit\n",
+    ],
     "chat": ["Population of Oslo: 717,710.\nPopulation of Rome: 2,754,719.\n8 contents in the history\n"],
 }
 SCRIPTED = (
     *("thinking", "search", "code_execution", "resume_later", "structured_stream", "taint", "batch"),
-    *("combine", "citations", "maps"),
+    *("combine", "citations", "maps", "fallback"),
 )
 
 
@@ -224,6 +229,26 @@ def test_a_batch_is_handed_in_for_each_turn(planner: Emulator, tmp_path: Path) -
     assert printed.count("BATCH_STATE_SUCCEEDED: 2 of 2 answered\n") == 2
     assert printed.endswith("Population of Oslo: 717,710.\nPopulation of Rome: 2,754,719.\n")
     assert {asked.method for asked in planner.asked} == {"batchGenerateContent"}
+
+
+def test_the_fallback_example_goes_on_with_the_next_model_and_settings_in_its_way(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    emulator.reply(call("population", city="Oslo"))
+    emulator.reply(error(429, quota="GenerateRequestsPerDayPerProjectPerModel"))
+    emulator.reply(error(404, "models/gemini-3.6-flash is not found for API version v1beta."))
+    emulator.reply(text("717,710 people."))
+
+    printed = run_example("fallback", emulator, tmp_path)
+
+    assert printed == (
+        "gemini-4-hydrogen: quota; going on with gemini-3.6-flash\n"
+        "gemini-3.6-flash: not_found; going on with gemini-2.5-flash\n"
+        "717,710 people.\nanswered by gemini-2.5-flash\n"
+    )
+    settings = [body["generationConfig"]["thinkingConfig"] for body in emulator.requests]
+    assert settings == [*[{"thinkingLevel": "LOW"}] * 3, {"thinkingBudget": 1024}]
+    assert not emulator.findings
 
 
 def test_a_run_paused_in_one_process_is_finished_by_another(planner: Emulator, tmp_path: Path) -> None:

@@ -18,12 +18,13 @@ FLOORS = (
         *("clip", "_partial_json"),
     ),
     ("_checks",),
+    ("prices",),
     (
         *("usage", "retry", "media", "citations", "history", "verdict"),
         *("choice", "_describe", "_endpoint", "_openapi", "_status"),
     ),
     (
-        *("batches", "builtin", "cited", "events", "executed", "state", "transport"),
+        *("batches", "builtin", "cited", "events", "executed", "fallback", "foreign", "state", "transport"),
         *("_attempts", "_nesting", "_settings", "_signature"),
     ),
     ("combination", "context", "repeats", "result", "schema", "_answer"),

@@ -65,7 +65,14 @@ states = st.builds(
     model=words,
     contents=st.lists(contents, min_size=1, max_size=3).map(History),
     pending=st.lists(calls, max_size=2),
-    usage=st.builds(Usage, turns=counts, input_tokens=counts, total_tokens=counts),
+    usage=st.builds(
+        Usage,
+        turns=counts,
+        input_tokens=counts,
+        total_tokens=counts,
+        cost=st.none() | st.decimals(0, 10**6, allow_nan=False, places=12),
+    ),
+    model_since=st.integers(0, 1),
     stop=st.sampled_from([None, "answer", "limit", "truncated"]),
     final=st.none() | objects,
     closing=st.booleans(),
@@ -124,6 +131,11 @@ def changed(**fields: Any) -> str:
     return json.dumps({**json.loads(begun().dump_json()), **fields})
 
 
+def as_saved() -> dict[str, Any]:
+    usage: dict[str, Any] = json.loads(begun().dump_json())["usage"]
+    return usage
+
+
 def without(name: str) -> str:
     saved = json.loads(begun().dump_json())
     del saved[name]
@@ -144,6 +156,9 @@ DAMAGED = [
     pytest.param(changed(stop="never"), id="an-unknown-stop"),
     pytest.param(changed(usage={"coins": 1}), id="unknown-usage"),
     pytest.param(changed(asides={"k": 1}), id="an-aside-that-is-no-answer"),
+    pytest.param(changed(usage={**as_saved(), "cost": "a lot"}), id="a-cost-that-is-none"),
+    pytest.param(changed(usage={**as_saved(), "cost": 0.1}), id="a-cost-as-number"),
+    pytest.param(changed(model_since=7), id="a-model-from-behind-the-end"),
     pytest.param(changed(pending=[{"key": "k"}]), id="half-a-call"),
     pytest.param(
         changed(pending=[{"key": "k", "call": {}, "response": None, "waiting": "yes", "refused": ""}]),
@@ -171,25 +186,28 @@ def test_a_newer_version_is_refused_with_both_versions_named() -> None:
         RunState.load_json(changed(version=99))
 
 
+def test_a_run_that_the_second_version_saved_is_read_with_a_cost_that_nobody_counted() -> None:
+    stored = json.loads(changed(version=2))
+    del stored["model_since"], stored["asides"], stored["usage"]["cost"]
+
+    state = RunState.load_json(json.dumps(stored))
+
+    assert (state.model_since, state.asides, state.usage.cost, state.usage.turns) == (0, {}, None, 0)
+
+
 @pytest.mark.rows(104)
 def test_a_run_that_the_first_version_saved_is_read() -> None:
     stored = json.loads(changed(version=1))
-    for name in ("loops", "loop_start", "whole_results", "placeholders", "asides"):
+    del stored["usage"]["cost"]
+    for name in ("loops", "loop_start", "whole_results", "placeholders", "asides", "model_since"):
         del stored[name]
     for stored_call in stored["pending"]:
         del stored_call["reason"]
 
     state = RunState.load_json(json.dumps(stored))
 
-    assert (state.loops, state.whole_results, state.placeholders) == (0, {}, False)
+    assert (state.loops, state.whole_results, state.placeholders, state.usage.cost) == (0, {}, False, None)
     assert json.loads(state.dump_json())["version"] == 3
-
-
-def test_a_run_that_the_second_version_saved_is_read() -> None:
-    stored = json.loads(changed(version=2))
-    del stored["asides"]
-
-    assert RunState.load_json(json.dumps(stored)).asides == {}
 
 
 @pytest.mark.anyio

@@ -1,5 +1,6 @@
 """What a run may spend, and how what it spent is counted."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -40,6 +41,9 @@ DECISIONS = [
     pytest.param(Limits(tool_calls=2), Usage(tool_calls=3), True, id="calls-used-up"),
     pytest.param(Limits(total_tokens=10), Usage(total_tokens=9), False, id="tokens-left"),
     pytest.param(Limits(total_tokens=10), Usage(total_tokens=10), True, id="tokens-used-up"),
+    pytest.param(Limits(cost_usd="0.1"), Usage(cost=Decimal("0.09999")), False, id="money-left"),
+    pytest.param(Limits(cost_usd=0.1), Usage(cost=Decimal("0.1")), True, id="money-used-up"),
+    pytest.param(Limits(cost_usd=5), Usage(cost=None), True, id="money-nobody-can-count"),
 ]
 
 
@@ -53,6 +57,7 @@ EXCEEDED = [
     pytest.param(Limits(turns=2, on_limit="raise"), Usage(turns=2), "turns", id="turns"),
     pytest.param(Limits(tool_calls=1, on_limit="raise"), Usage(tool_calls=1), "tool_calls", id="calls"),
     pytest.param(Limits(total_tokens=1, on_limit="raise"), Usage(total_tokens=5), "total_tokens", id="tokens"),
+    pytest.param(Limits(cost_usd=1, on_limit="raise"), Usage(cost=Decimal(2)), "cost_usd", id="money"),
 ]
 
 
@@ -65,18 +70,18 @@ def test_limits_end_a_run(limits: Limits, spent: Usage, name: str) -> None:
 
 
 COUNTS = [
-    pytest.param(None, Usage(requests=1), id="absent"),
-    pytest.param({}, Usage(requests=1), id="empty"),
-    pytest.param({"promptTokenCount": -5, "totalTokenCount": -1}, Usage(requests=1), id="negative"),
-    pytest.param({"promptTokenCount": "many"}, Usage(requests=1), id="no-number"),
+    pytest.param(None, Usage(requests=1, cost=None), id="absent"),
+    pytest.param({}, Usage(requests=1, cost=None), id="empty"),
+    pytest.param({"promptTokenCount": -5, "totalTokenCount": -1}, Usage(requests=1, cost=None), id="negative"),
+    pytest.param({"promptTokenCount": "many"}, Usage(requests=1, cost=None), id="no-number"),
     pytest.param(
         {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
-        Usage(requests=1, input_tokens=5, output_tokens=2, total_tokens=7),
+        Usage(requests=1, input_tokens=5, output_tokens=2, total_tokens=7, cost=None),
         id="plain",
     ),
     pytest.param(
         {"promptTokenCount": 5, "toolUsePromptTokenCount": 3, "cachedContentTokenCount": 4, "thoughtsTokenCount": 6},
-        Usage(requests=1, input_tokens=8, thought_tokens=6, cached_tokens=4, total_tokens=14),
+        Usage(requests=1, input_tokens=8, thought_tokens=6, cached_tokens=4, total_tokens=14, cost=None),
         id="a-total-that-is-left-out-is-the-sum",
     ),
 ]
@@ -91,6 +96,14 @@ def test_usage_adds_up_field_by_field() -> None:
     assert Usage(turns=1, input_tokens=2) + Usage(turns=1, output_tokens=3) == Usage(
         turns=2, input_tokens=2, output_tokens=3
     )
+
+
+def test_costs_add_up_unless_one_is_not_known() -> None:
+    tenth, unknown = Usage(cost=Decimal("0.1")), Usage(cost=None)
+
+    assert (tenth + tenth).cost == Decimal("0.2")
+    assert (tenth - tenth).cost == 0
+    assert [(tenth + unknown).cost, (unknown + tenth).cost, (unknown - tenth).cost] == [None] * 3
 
 
 @pytest.mark.anyio
@@ -118,4 +131,4 @@ async def test_an_answer_without_counts_costs_a_turn(emulator: Emulator, client:
     said = {"content": {"role": "model", "parts": [{"text": "Hi."}]}, "finishReason": "STOP"}
     emulator.reply(reply(recorded([{"candidates": [said]}])))
 
-    assert (await Agent(MODEL, client=client).run("Go.")).usage == Usage(turns=1, requests=1)
+    assert (await Agent(MODEL, client=client).run("Go.")).usage == Usage(turns=1, requests=1, cost=None)

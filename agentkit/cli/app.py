@@ -29,6 +29,7 @@ from agentkit.cli.deps import missing_deps
 from agentkit.cli.emulate import emulate
 from agentkit.cli.ends import exit_codes, interrupted_within
 from agentkit.cli.load import load_tools
+from agentkit.cli.models import MODELS_EXIT_CODES, models
 from agentkit.cli.offline import run_script
 from agentkit.cli.output import answer_output, write_out
 from agentkit.cli.service import DEFAULT_MODEL, is_service_set, open_client
@@ -72,7 +73,12 @@ def root(version: Annotated[bool, typer.Option("--version", help="Show the versi
 def run(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What to do; - reads it from standard input.")],
     tools: ToolsOption = None,
-    model: Annotated[str, typer.Option("--model", "-m", metavar="ID", help="The model's id.")] = DEFAULT_MODEL,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", "-m", metavar="ID", help="The model's id; of several the next is asked when one is overloaded."
+        ),
+    ] = None,
     instructions: Annotated[
         str, typer.Option("--instructions", "-i", metavar="TEXT", help="The system instruction.")
     ] = "",
@@ -98,12 +104,12 @@ def run(
     The answer goes to standard output, everything else to standard error.
     """
     with exit_codes(verbose=verbose, as_json=as_json), answer_output() as out:
-        text = _read_prompt(prompt)
+        text, models = _read_prompt(prompt), model or [DEFAULT_MODEL]
         switched = {GoogleSearch: search, CodeExecution: code, GoogleMaps: maps, UrlContext: url_context}
         builtins: list[BuiltinTool] = [kind() for kind, wanted in switched.items() if wanted]
         with open_client(base_url, verbose=verbose) as client:
             agent = Agent(
-                model,
+                models,
                 tools=[*_load_all(tools or [DEFAULT_TOOLS]), *builtins],
                 instructions=instructions,
                 client=client,
@@ -133,6 +139,7 @@ def tools(tools: ToolsOption = None, verbose: VerboseOption = False) -> None:
 
 
 app.command()(emulate)
+app.command(epilog=MODELS_EXIT_CODES)(models)
 
 
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

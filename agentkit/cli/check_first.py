@@ -18,6 +18,7 @@ from agentkit import (
     HttpResponse,
     Retry,
     RunFailed,
+    known_prices,
 )
 from agentkit.cli.service import STAND_IN_KEY
 
@@ -74,6 +75,7 @@ async def _run(agent: Agent[Any, Any], prompt: str, profile: Profile, deps: obje
         schema_dialect=agent.client.schema_dialect,
         transport=lambda: kept,
         retry=Retry(attempts=1),
+        prices={**known_prices(), **agent.client.prices},  # for agents with a limit in USD
     )
     try:
         with scope:

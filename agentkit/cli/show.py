@@ -12,6 +12,7 @@ from rich.text import Text
 from agentkit import (
     ApprovalRequest,
     Event,
+    ModelChanged,
     Paused,
     Retrying,
     RunResult,
@@ -59,7 +60,7 @@ class JsonShow:
         """Print the answer with its sources and usage."""
         line = {"type": "result", "output": result.output, "stop": result.stop, "elapsed_s": round(elapsed_s, 3)}
         sources = [{"title": c.title, "url": c.url, "text": c.text} for c in result.citations]
-        self._print(line | {"citations": sources, "usage": vars(result.usage)})
+        self._print(line | {"citations": sources, "usage": result.usage.to_json()})
 
     def _print(self, line: Mapping[str, Any]) -> None:
         write_out(self._out, json.dumps(line, default=vars) + "\n")
@@ -100,6 +101,8 @@ class TerminalShow:
                 why = "" if reason == self._last_reason else f": {reason}"
                 self._last_reason = reason
                 self._note((f"… asking again{wait}{why}", "yellow"))
+            case ModelChanged(old=old, new=new, error=error):
+                self._note((f"… going on with {new}: {old} failed: {error}", "yellow"))
             case Paused(requests=requests):
                 for request in requests:
                     self._note(
@@ -152,7 +155,8 @@ def usage_line(result: RunResult[Any], elapsed_s: float) -> str:
     turns, calls = _count(usage.turns, "turn"), _count(usage.tool_calls, "tool call")
     tokens = f"{usage.total_tokens:,} tokens ({usage.input_tokens:,} in, {usage.output_tokens:,} out"
     thoughts = f", {usage.thought_tokens:,} thinking)" if usage.thought_tokens else ")"
-    return f"{turns}, {calls}, {tokens}{thoughts}, {elapsed_s:.1f} s"
+    cost = f", ${usage.cost:.6f}" if usage.cost is not None else ""
+    return f"{turns}, {calls}, {tokens}{thoughts}{cost}, {elapsed_s:.1f} s"
 
 
 def printable(text: str) -> str:

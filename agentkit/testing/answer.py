@@ -284,7 +284,7 @@ class _Composer:
         for candidate in _objects(candidates):
             for part in _objects(_content_of(candidate).get("parts")):
                 if isinstance(part.get("thoughtSignature", ""), str):
-                    self._issued.remember(part)
+                    self._issued.remember(part, model=self._request.model.id)
             if isinstance(token := candidate.get("continuationToken"), str):
                 self._issued.remember_token(token, self._request.body)
         return dict(chunk)

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self, cast
 
-from agentkit import GeminiClient, MissingExtra, Retry, StatusError
+from agentkit import GeminiClient, MissingExtra, Retry, StatusError, known_prices
 from agentkit.testing.emulator import Emulator
 from agentkit.testing.finding import Finding, Profile
 from agentkit.testing.items import Asked, Item, Part, Reply
@@ -99,6 +99,8 @@ class FakeGemini:
     def client(self) -> GeminiClient:
         """A client that asks here. Between attempts it waits only as long as an answer asks it to.
 
+        Tokens cost what Google charges for them, so that limits in USD can be tested.
+
         Raises:
             RuntimeError: Outside the block.
         """
@@ -161,7 +163,12 @@ class FakeGemini:
         retry = Retry(first_delay_s=0, rate_limit_delay_s=0)
         self._serving = serving
         self._client = GeminiClient(
-            api_key="fake-key", base_url=url, retry=retry, endpoint=self._emulator.profile, trust_env=False
+            api_key="fake-key",
+            base_url=url,
+            retry=retry,
+            endpoint=self._emulator.profile,
+            trust_env=False,
+            prices=known_prices(),
         )
         return self
 

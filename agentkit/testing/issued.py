@@ -57,6 +57,7 @@ class Issued:
     def __init__(self, *, seed: int | None = None, keep: int | None = None) -> None:
         self._random = random.Random(seed)  # noqa: S311 - readable ids for tests, no secrets
         self._part_of = _Newest[bytes, Mapping[str, Any]](keep)
+        self._maker_of = _Newest[bytes, str](keep)
         self._marks: list[str] = []
         self._tool_parts: dict[str, Mapping[str, Any]] = {}
         self._tool_parts_of = _Newest[str, dict[str, Mapping[str, Any]]](keep)
@@ -95,11 +96,18 @@ class Issued:
         body = _MARK + content + self._random.randbytes(_NONCE_BYTES)
         return base64.b64encode(body + _seal(body)).decode()
 
-    def remember(self, part: Mapping[str, Any]) -> None:
-        """Note that `part` was sent out in the present answer, if it can be known again: signed, or with an id."""
+    def remember(self, part: Mapping[str, Any], *, model: str | None = None) -> None:
+        """Note that `part` was sent out in the present answer, if it can be known again: signed, or with an id.
+
+        Args:
+            part: As it went over the wire.
+            model: Who made it; no matter if not given.
+        """
         signature = decode_base64(part.get("thoughtSignature", ""))
         if signature:
             self._part_of[signature] = part
+            if model is not None:
+                self._maker_of[signature] = model
         for name in TOOL_PARTS:
             if isinstance(part.get(name), Mapping):
                 self._tool_parts[f"{name} {part[name].get('id')}"] = part
@@ -122,6 +130,10 @@ class Issued:
     def part_of(self, signature: str) -> Mapping[str, Any] | None:
         """Return the part that was sent out with `signature`, if this server sent it."""
         return self._part_of.get(decode_base64(signature) or b"")
+
+    def maker_of(self, signature: str) -> str | None:
+        """Return the model whose answer `signature` was sent out in, if that is known."""
+        return self._maker_of.get(decode_base64(signature) or b"")
 
     def tool_parts_beside(self, parts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return every `toolCall` and `toolResponse` that was sent out in the answers that `parts` come from."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from agentkit.models import facts
 from agentkit.testing.finding import Finding, Json, Request, Severity
 from agentkit.testing.issued import DUMMY_SIGNATURES, TOOL_PARTS, decode_base64
 from agentkit.testing.rules_shape import DATA_FIELDS
@@ -75,8 +76,18 @@ def _check_origin(request: Request, turn: Turn, *, is_current: bool) -> Iterator
             # A text that was altered or joined loses its thoughts; a call that was altered is refused.
             weight: Severity = severity if "functionCall" in sent else "warning"
             yield request.find("signature.invalid", path, reason, severity=weight)
+        elif sent and not _is_tool_part(sent) and (maker := _other_maker(request, signature)):
+            fix = "After a change of the model send the documented dummy, in base64, on first calls and no other."
+            yield request.find("signature.foreign", path, fix, maker=maker, model=request.model.id)
         elif signature in DUMMY_SIGNATURES and request.backend == "vertex":
             yield request.find("signature.plain_dummy", path, "Send the dummy signature in base64.")
+
+
+def _other_maker(request: Request, signature: str) -> str | None:
+    """Return who made a signature, if that is a model of another generation than the one that is asked."""
+    maker = request.issued.maker_of(signature) if request.issued is not None else None
+    made, asked = facts(maker).generation if maker is not None else None, request.model.generation
+    return None if made is None or asked is None or made == asked else maker
 
 
 def _is_tool_part(part: Mapping[str, Any]) -> bool:

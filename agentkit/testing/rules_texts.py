@@ -167,6 +167,10 @@ _SIGNATURES: Final = {
         "more: https://docs.cloud.google.com/vertex-ai/generative-ai/docs/thought-signatures",
     ),
     "signature.invalid": _said("E14", "Thought signature is not valid."),
+    "signature.foreign": _noted(
+        "E14",
+        "A thought signature of {maker!r} is sent to {model!r}: signatures are bound to the model family.",
+    ),
     "signature.plain_dummy": _noted(
         "E14", "Vertex AI may answer with nothing to a dummy signature that is not in base64."
     ),

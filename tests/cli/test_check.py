@@ -200,3 +200,11 @@ def test_a_request_that_is_nested_without_end_is_no_crash(tmp_path: Path) -> Non
 
     told = ended.out.splitlines()[0] if ended.code == 1 else ended.err
     assert "Message too deep" in told or "is nested too deeply to be judged. Flatten it.\n" in told
+
+
+def test_an_agent_with_a_chain_of_models_and_a_limit_in_usd_is_checked() -> None:
+    chain, limited = agentkit("check", "fallback.py:agent", cwd=EXAMPLES), agentkit("check", "cost.py", cwd=EXAMPLES)
+
+    assert (chain.code, chain.err, limited.code, limited.err) == (0, "", 0, "")
+    assert chain.out.startswith("fallback.py:agent: nothing to say (gemini-4-hydrogen;")
+    assert limited.out.startswith("cost.py: nothing to say (gemini-3.6-flash;")

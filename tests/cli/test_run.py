@@ -475,3 +475,14 @@ def test_wrong_usage_is_told_before_anything_is_asked_and_exits_with_2(args: lis
     assert (ended.code, ended.out) == (2, "")
     assert sentence in ended.err.splitlines()[-1]
     assert "Traceback" not in ended.err
+
+
+def test_a_chain_of_models_is_told_when_the_next_one_is_asked(service: Emulator) -> None:
+    service.reply(error(404, "models/gemini-gone is not found for API version v1beta."))
+    service.reply(text("Hi."))
+
+    ended = agentkit("run", "-m", "gemini-gone", "-m", "gemini-3.6-flash", "Hello.")
+
+    assert (ended.code, ended.out) == (0, "Hi.\n")
+    assert "… going on with gemini-3.6-flash: gemini-gone failed: HTTP 404 NOT_FOUND: models/gemini-gone" in ended.err
+    assert [asked.model for asked in service.asked] == ["gemini-gone", "gemini-3.6-flash"]

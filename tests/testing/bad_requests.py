@@ -141,6 +141,14 @@ def _continuations() -> list[BadRequest]:
     ]
 
 
+def _of_another_model() -> BadRequest:
+    issued = Issued(seed=3)
+    sent = called(signed=False) | {"thoughtSignature": issued.new_signature()}
+    issued.remember(sent, model="gemini-3-flash-preview")
+    body = ask(user("Hi"), model(sent), user(answered()))
+    return BadRequest("signature.foreign", body, "of 'gemini-3-flash-preview' is sent to 'gemini-3.8", issued=issued)
+
+
 SHAPE = [
     BadRequest("parse.unknown_field", ask(foo=1), 'Unknown name "foo": Cannot find field.'),
     BadRequest(
@@ -272,6 +280,7 @@ SIGNATURES = [
         "Thought signature is not valid.",
         issued=Issued(),
     ),
+    _of_another_model(),
     BadRequest(
         "signature.plain_dummy",
         ask(user("Hi"), model({**called(), "thoughtSignature": "skip_thought_signature_validator"}), user(answered())),

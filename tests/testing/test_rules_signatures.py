@@ -44,6 +44,23 @@ def test_a_signature_moved_to_another_call_is_refused() -> None:
     assert [(finding.rule, finding.severity) for finding in findings] == [("E14", "error")]
 
 
+@pytest.mark.parametrize(
+    ("maker", "asked"),
+    [
+        pytest.param("gemini-3.8-flash", "gemini-3.8-flash", id="the-same-model"),
+        pytest.param("gemini-3.5-flash-lite", "gemini-3.5-flash", id="the-same-generation"),
+        pytest.param("gemini-flash-latest", "gemini-3.8-flash", id="an-alias-of-whatever"),
+        pytest.param(None, "gemini-3.8-flash", id="nobody-knows-whose"),
+    ],
+)
+def test_only_a_signature_of_another_generation_is_told_to_be_foreign(maker: str | None, asked: str) -> None:
+    issued = Issued()
+    sent = called() | {"thoughtSignature": issued.new_signature()}
+    issued.remember(sent, model=maker)
+
+    assert judge(ask(user("Hi"), model(sent), user(answered())), on=asked, issued=issued) == []
+
+
 @pytest.mark.parametrize("dummy", DUMMY_SIGNATURES)
 def test_dummies_are_taken_as_they_are_and_in_base64(dummy: str) -> None:
     forms = [dummy, base64.b64encode(dummy.encode()).decode(), base64.urlsafe_b64encode(dummy.encode()).decode()]

@@ -2,15 +2,19 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal, assert_type
 
 from agentkit import (
     Agent,
     Chat,
+    GeminiClient,
     Job,
+    Limits,
     Outcome,
     Outcomes,
     PartialOutput,
+    Price,
     Progress,
     RunContext,
     RunResult,
@@ -38,6 +42,8 @@ plain = Agent("gemini-3-flash-preview")
 typed = Agent("gemini-3-flash-preview", output=Plan)
 full = Agent("gemini-3-flash-preview", output=Plan, deps_type=Deps, instructions=instructions)
 listed = Agent("gemini-3-flash-preview", output=list[int])
+chained = Agent(["gemini-3.6-flash", "gemini-3-flash-preview"], output=Plan, limits=Limits(cost_usd=0.5))
+priced = GeminiClient(prices={"gemini-3.6-flash": Price(input=0.75, cached="0.075", output=Decimal("3.75"))})
 
 
 def check(ctx: RunContext[Deps], plan: Plan) -> None:
@@ -58,6 +64,7 @@ async def ask() -> None:
     assert_type((await typed.run("Hi.")).output, Plan)
     assert_type(await full.run("Hi.", deps=Deps("ada")), RunResult[Plan])
     assert_type((await listed.run("Hi.")).output, list[int])
+    assert_type((await chained.run("Hi.", client=priced)).usage.cost, Decimal | None)
     assert_type(full.run_sync("Hi.", deps=Deps("ada")).output.title, str)
     assert_type(full.chat(), Chat[Deps, Plan])
     async with full.stream("Hi.", deps=Deps("ada")) as run:

@@ -1,0 +1,66 @@
+"""A conversation that another model has begun, as the model in use may read it.
+
+What a run has stored is never changed: this is how it is sent. The same conversation always gives the same bytes.
+
+```text
+in the contents of another model            what is sent instead (protocol sheet, sections 4.2, 5 and 6)
+a thought signature                         nothing: it is bound to the model that made it
+... on the first call of a content          Google's placeholder, which every model takes (recorded for 2.0 and 3)
+... on a tool call of the service itself    itself: such parts go back unchanged, or not at all
+media within the response to a call         a user content of their own behind it, where the model does not take them
+```
+
+Which ids share their signatures is not documented, so each other id counts as another model.
+"""
+
+from agentkit.history import PLACEHOLDER
+from agentkit.models import ModelFacts
+from agentkit.wire import Content, History, Part
+
+__all__ = ["as_read_by"]
+
+
+def as_read_by(model: ModelFacts, contents: History) -> History:
+    """Return contents of other models as `model` may read them."""
+    read = History()
+    for content in contents:
+        if content.role == "model":
+            read.append(_unsigned(content))
+        elif not model.response_parts and any(_media_of(part) for part in content.parts or []):
+            for one in _with_media_apart(content):
+                read.append(one)
+        else:
+            read.append(content)
+    return read
+
+
+def _unsigned(content: Content) -> Content:
+    parts = list(content.parts or [])
+    first_call = next((at for at, part in enumerate(parts) if part.function_call is not None), None)
+    for at, part in enumerate(parts):
+        if at == first_call:
+            parts[at] = part.replace(thought_signature=PLACEHOLDER)
+        elif part.thought_signature is not None and part.tool_call is None and part.tool_response is None:
+            parts[at] = part.without("thought_signature")
+    return content.replace(parts=parts)
+
+
+def _media_of(part: Part) -> list[Part]:
+    response = part.function_response
+    media = response.parts if response is not None else None
+    return [Part.parse(one.raw) for one in media or []]
+
+
+def _with_media_apart(content: Content) -> tuple[Content, Content]:
+    """Return the responses alone, and what they held, each piece behind the name of the function it came from."""
+    bare: list[Part] = []
+    media: list[Part] = []
+    for part in content.parts or []:
+        response = part.function_response
+        found = _media_of(part)
+        if response is None or not found:
+            bare.append(part)
+            continue
+        bare.append(part.replace(function_response=response.without("parts")))
+        media += [Part(text=f"What {response.name} returned:"), *found]
+    return content.replace(parts=bare), Content(role="user", parts=media)
