@@ -4,6 +4,7 @@ from agentkit.agent import Agent
 from agentkit.approval import ApprovalRequest, Decision, approve, deny
 from agentkit.batches import Batch, BatchAnswer, Batches
 from agentkit.builtin import CodeExecution, ComputerUse, FileSearch, GoogleMaps, GoogleSearch, UrlContext
+from agentkit.capabilities import Capabilities
 from agentkit.chat import Chat
 from agentkit.choice import ToolChoice
 from agentkit.citations import Citation
@@ -83,6 +84,7 @@ __all__ = [
     "BatchAnswer",
     "BatchFailed",
     "Batches",
+    "Capabilities",
     "Chat",
     "Citation",
     "CodeExecution",

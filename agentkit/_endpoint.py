@@ -19,6 +19,7 @@ __all__ = [
     "EndpointKind",
     "SecretText",
     "check_headers",
+    "check_key",
     "endpoint_kind",
     "find_credential",
     "hidden",
@@ -41,6 +42,7 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
 _OWN_HEADERS = {"x-goog-api-key", "authorization", "content-type", "content-length", "accept-encoding", "host"}
 _FRAMING_HEADERS = {"connection", "transfer-encoding", "te", "trailer", "upgrade", "expect", "keep-alive"}
 _TUNED = ("tunedModels/", "dynamic/")
+_COPY_AGAIN = "Copy the key again from the console of your provider."
 
 log = get_logger("client")
 
@@ -84,8 +86,8 @@ class Credential:
     base_url: str
 
 
-def find_credential(api_key: str | None, base_url: str | None) -> Credential:
-    """Return the key to use: the argument, else the variables that fit the base URL.
+def find_credential(api_key: str | None, base_url: str | None, endpoint: EndpointKind | None = None) -> Credential:
+    """Return the key to use: the argument, else the variables that fit the endpoint, or the host of the base URL.
 
     A key of Google's is never sent to the gateway or the other way round unless the caller writes both down.
 
@@ -93,40 +95,43 @@ def find_credential(api_key: str | None, base_url: str | None) -> Credential:
         ConfigurationError: There is no key, or it cannot be one.
     """
     if api_key is not None:
-        key = _checked_key(api_key, "the api_key argument")
+        key = check_key(api_key, "the api_key argument")
         default = GOOGLE_URL if key.startswith("AIza") else COMET_URL
         return Credential(key=key, source="the api_key argument", base_url=base_url or default)
-    variables = _variables_for(base_url)
+    variables = _variables_for(endpoint or (endpoint_kind(base_url) if base_url else "other"))
     for name in variables:
         if name in os.environ:
             value = SecretText(os.environ[name])
             source = f"the {name} variable"
             default = COMET_URL if name in _COMET_VARIABLES else GOOGLE_URL
-            return Credential(key=_checked_key(value, source), source=source, base_url=base_url or default)
+            return Credential(key=check_key(value, source), source=source, base_url=base_url or default)
     raise ConfigurationError(
         f"No API key. Looked at: the api_key argument, {', '.join(variables)}. Set one of these variables, or pass "
         "GeminiClient(api_key=...). To try a script without a key: agentkit offline script.py"
     )
 
 
-def _variables_for(base_url: str | None) -> tuple[str, ...]:
-    kind = endpoint_kind(base_url) if base_url else "other"
+def _variables_for(kind: EndpointKind) -> tuple[str, ...]:
     if kind == "comet":
         return _COMET_VARIABLES
     return _GOOGLE_VARIABLES if kind in ("google", "vertex") else _COMET_VARIABLES + _GOOGLE_VARIABLES
 
 
-def _checked_key(key: object, source: str) -> SecretText:
-    fix = "Copy the key again from the console of your provider."
+def check_key(key: object, source: str, what: str = "API key", fix: str = _COPY_AGAIN) -> SecretText:
+    """Return a key or token without the blanks around it.
+
+    Raises:
+        ConfigurationError: It cannot be one. The message does not show it.
+    """
     if not isinstance(key, str):
-        raise ConfigurationError(f"The API key from {source} must be a string, not {type(key).__name__}.")
+        raise ConfigurationError(f"The {what} from {source} must be a string, not {type(key).__name__}.")
     stripped = SecretText(key.strip())
     if not stripped:
-        raise ConfigurationError(f"The API key from {source} is empty. {fix}")
+        raise ConfigurationError(f"The {what} from {source} is empty. {fix}")
     if not all("!" <= character <= "~" for character in stripped):
-        raise ConfigurationError(f"The API key from {source} holds blanks, control or non-ASCII characters. {fix}")
+        raise ConfigurationError(f"The {what} from {source} holds blanks, control or non-ASCII characters. {fix}")
     if _PLACEHOLDER.search(stripped):
-        raise ConfigurationError(f"The API key from {source} is a placeholder, not a key. {fix}")
+        raise ConfigurationError(f"The {what} from {source} is a placeholder, not a key. {fix}")
     if stripped != key:
         log.warning("key.stripped", source=source)
     return stripped

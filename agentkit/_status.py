@@ -38,12 +38,17 @@ _REQUEST_ID = re.compile(r"\(request id: ([^)\s]+)\)")
 _REQUEST_ID_HEADERS = ("x-request-id", "x-oneapi-request-id", "x-goog-request-id", "request-id")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
 _RETRY_IN_TEXT = re.compile(r"retry in (\d+(?:\.\d+)?) ?s", re.IGNORECASE)
+_DOCTOR = "`agentkit doctor --save FILE` finds out what an endpoint lacks, for GeminiClient(capabilities=FILE)."
 _HINTS: Sequence[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
         (
             r"unknown name \W*(parameters|response)_?json_?schema",
-            'This endpoint does not know JSON Schema here: use GeminiClient(schema_dialect="openapi").',
+            'It does not know JSON Schema here: use GeminiClient(schema_dialect="openapi"). ' + _DOCTOR,
+        ),
+        (
+            r"unknown name \W*id\b",
+            "It does not take the ids of calls back. " + _DOCTOR,
         ),
         (
             r"unknown name \W*include_?server_?side_?tool",
@@ -202,7 +207,10 @@ def _reason(status: int) -> str:
 
 def _hint(kind: type[StatusError], status: int, said: _Said, asked: Asked) -> str:
     if kind is AuthenticationFailed:
-        return f"The key came from {asked.key_source}; requests go to {asked.base_url}. Do they belong together?"
+        return (
+            f"The key came from {asked.key_source}; requests go to {asked.base_url}. Do they belong together? "
+            "`agentkit doctor` tries every way to send it."
+        )
     if kind is NotFound:
         return f"Asked for {asked.model!r} at {asked.base_url}." if asked.model else f"Asked at {asked.base_url}."
     if status == HTTPStatus.PAYMENT_REQUIRED:

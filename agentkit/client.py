@@ -5,11 +5,12 @@ Retries, errors and limits are here; HTTP itself is in `transport.py`, the messa
 
 import json
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import MappingProxyType, TracebackType
-from typing import Literal, NoReturn, Self, TypeVar, cast, get_args
+from typing import Literal, NoReturn, Self, TypeVar, Unpack, cast, get_args
 from urllib.parse import quote
 
 import anyio
@@ -19,6 +20,8 @@ from agentkit._answer import parse_answer, read_body, read_stream, refuse_failur
 from agentkit._attempts import Attempts, OnRetry
 from agentkit._checks import check_choice, check_kind, is_number, is_whole
 from agentkit._endpoint import (
+    GOOGLE_URL,
+    Credential,
     EndpointKind,
     SecretText,
     api_root,
@@ -32,8 +35,12 @@ from agentkit._endpoint import (
 from agentkit._frozen import frozen
 from agentkit._log import SECRET_NAMES, get_logger, redact
 from agentkit._status import Asked
+from agentkit._token import TOKEN_SOURCE, TokenFunction, TokenSource
+from agentkit._vertex import VertexOptions, vertex_url
 from agentkit.batches import Batches
+from agentkit.capabilities import Capabilities
 from agentkit.errors import (
+    AuthenticationFailed,
     ConfigurationError,
     ConnectionFailed,
     GeminiError,
@@ -79,9 +86,10 @@ class GeminiClient:
         self,
         *,
         api_key: str | None = None,
+        token: TokenFunction | None = None,
         base_url: str | None = None,
         api_version: str = "v1beta",
-        bearer: bool = False,
+        bearer: bool | None = None,
         headers: Mapping[str, str] | None = None,
         retry: Retry | None = None,
         timeout_s: float = 300.0,
@@ -89,8 +97,9 @@ class GeminiClient:
         max_response_bytes: int = 64 * _MIB,
         max_stream_bytes: int = 256 * _MIB,
         transport: Callable[[], Transport] | None = None,
-        schema_dialect: SchemaDialect = "json_schema",
+        schema_dialect: SchemaDialect | None = None,
         endpoint: EndpointKind | None = None,
+        capabilities: Capabilities | str | os.PathLike[str] | None = None,
         allow_insecure_http: bool = False,
         trust_env: bool = True,
         prices: Mapping[str, Price] | None = None,
@@ -99,9 +108,11 @@ class GeminiClient:
 
         Args:
             api_key: Else the variable COMETAPI_KEY, then GEMINI_API_KEY and GOOGLE_API_KEY, is read.
+            token: In place of a key: a function, async or not, that returns an OAuth access token, or the token and
+                for how many seconds it is good. It is asked again a minute before that, and once after an HTTP 401.
             base_url: Else the variable AGENTKIT_BASE_URL, else CometAPI for its key and Google for Google's.
             api_version: Added to the base URL unless its path holds a version.
-            bearer: Send the key as `Authorization: Bearer`, for gateways and for OAuth tokens.
+            bearer: Send the key as `Authorization: Bearer`, for gateways.
             headers: Sent along with each request.
             retry: When to ask again.
             timeout_s: For one request, from connecting to its last byte. A run's own deadline is shorter or longer.
@@ -112,6 +123,8 @@ class GeminiClient:
             schema_dialect: How functions and typed answers are described: "json_schema" or, for older gateways,
                 "openapi".
             endpoint: Whose dialect the endpoint speaks, where its host does not tell.
+            capabilities: What `agentkit doctor --save FILE` found, or the file. It decides about call ids, signatures,
+                built-in tools beside functions, and, where they are not given, `bearer` and `schema_dialect`.
             allow_insecure_http: Send the key unencrypted to hosts other than this one.
             trust_env: Use proxies and certificates that the environment names.
             prices: What tokens cost there, by model. Google's own prices are known for Google's host only; what is
@@ -130,40 +143,83 @@ class GeminiClient:
             total_s=timeout_s,
         )
         _check_bytes(max_response_bytes=max_response_bytes, max_stream_bytes=max_stream_bytes)
-        check_choice("schema_dialect", schema_dialect, get_args(SchemaDialect))
+        if schema_dialect is not None:
+            check_choice("schema_dialect", schema_dialect, get_args(SchemaDialect))
         check_kind("retry", retry, Retry | None, "Retry(...)")
         check_kind("transport", transport, Callable | None, "a function that makes a transport")
         check_prices(prices)
         if endpoint is not None:
             check_choice("endpoint", endpoint, get_args(EndpointKind))
+        known = _read_capabilities(capabilities)
         base_url = base_url or os.environ.get("AGENTKIT_BASE_URL") or None
-        credential = find_credential(api_key, base_url)
+        credential = _credential(api_key, token, base_url, endpoint)
         root = api_root(credential.base_url, api_version, allow_insecure_http=allow_insecure_http)
+        _check_place(known, root)
+        bearer = known.bearer if bearer is None else bearer
         bearer_key = SecretText(f"Bearer {credential.key}")
-        own = ("authorization", bearer_key) if bearer else ("x-goog-api-key", credential.key)
+        own = {"authorization": bearer_key} if bearer else {"x-goog-api-key": credential.key}
         extra = check_headers(headers)
+        more_secrets = [value for name, value in extra.items() if SECRET_NAMES.search(name)]
         retry = retry or Retry()
         self._settings = _Settings(
             root=root,
             key=credential.key,
             key_source=credential.source,
-            endpoint=endpoint or endpoint_kind(root),
+            endpoint=endpoint or known.endpoint or endpoint_kind(root),
             headers={
                 "content-type": "application/json",
                 "user-agent": "agentkit",
                 **extra,
-                own[0]: own[1],
+                **(own if token is None else {}),
             },
-            more_secrets=tuple(value for name, value in extra.items() if SECRET_NAMES.search(name)),
+            more_secrets=more_secrets,
+            token=None if token is None else TokenSource(token, more_secrets),
             retry=retry,
             budget=RetryBudget(retry.budget),
             max_response_bytes=max_response_bytes,
             max_stream_bytes=max_stream_bytes,
         )
-        self._schema_dialect: SchemaDialect = schema_dialect
+        self._schema_dialect: SchemaDialect = schema_dialect or known.schema_dialect or "json_schema"
+        self._capabilities = known
         self._prices = {model_id(model): price for model, price in (prices or {}).items()}
         self._new_transport = transport or (lambda: HttpxTransport(timeouts=timeouts, trust_env=trust_env))
         self._shared: dict[object, _Shared] = {}
+
+    @classmethod
+    def vertex(
+        cls,
+        *,
+        project: str | None = None,
+        location: str = "global",
+        token: TokenFunction | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        api_version: str = "v1",
+        **options: Unpack[VertexOptions],
+    ) -> Self:
+        """Return a client of Vertex AI: `vertex(project=..., token=...)`, or in express mode `vertex(api_key=...)`.
+
+        Args:
+            project: The project's id; it goes with `token`.
+            location: A region like `"us-central1"`, a multi-region (`"us"`, `"eu"`) or `"global"`.
+            token: Gives OAuth access tokens, as for the constructor.
+            api_key: An express key; else the variable GEMINI_API_KEY or GOOGLE_API_KEY.
+            base_url: A proxy in front of it; else the variable AGENTKIT_BASE_URL, else Google's host of the location.
+            api_version: Of the path.
+            options: The other settings of a client.
+
+        Raises:
+            ConfigurationError: A project without a token, a token without a project, or a setting that cannot be right.
+        """
+        api_key = hidden(api_key)
+        if (project is None) != (token is None) or (token is not None and api_key is not None):
+            raise ConfigurationError(
+                "Vertex AI is asked with a project and a token, vertex(project=..., token=...), or in express mode "
+                "with an API key alone, vertex(api_key=...)."
+            )
+        insecure = options.get("allow_insecure_http", False)
+        url = vertex_url(project, location, base_url=base_url, api_version=api_version, allow_insecure_http=insecure)
+        return cls(api_key=api_key, token=token, base_url=url, endpoint="vertex", **options)
 
     @property
     def base_url(self) -> str:
@@ -211,6 +267,17 @@ class GeminiClient:
         if own is not None or endpoint_kind(self.base_url) != "google":
             return own
         return find_price(known_prices(), model, version)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known about the endpoint; without a capability file, nothing."""
+        return self._capabilities
+
+    @property
+    def combines_builtins(self) -> bool:
+        """Whether the endpoint takes built-in tools beside functions, for models that do."""
+        known = self._capabilities.builtins_with_functions
+        return self.endpoint not in ("vertex", "comet") if known is None else known
 
     @asynccontextmanager
     async def connect(self) -> AsyncGenerator["Connection", None]:
@@ -325,7 +392,7 @@ class Connection:
         """
         asked, settings = self._asked(model), self._settings
         post = self._post(model, "streamGenerateContent?alt=sse", _encoded(request))
-        attempts = Attempts(settings.retry, settings.budget, on_retry, asked)
+        attempts = Attempts(settings.retry, settings.budget, on_retry, asked, renews=settings.token is not None)
         texts: list[str] = []
         while True:
             try:
@@ -395,7 +462,8 @@ class Connection:
         repeats: bool = True,
     ) -> Message:
         """Return a whole answer, asking again as long as that makes sense."""
-        attempts = Attempts(self._settings.retry, self._settings.budget, on_retry, asked)
+        settings = self._settings
+        attempts = Attempts(settings.retry, settings.budget, on_retry, asked, renews=settings.token is not None)
         while True:
             try:
                 answer = await self._ask_once(request, asked, kind)
@@ -416,13 +484,20 @@ class Connection:
     @asynccontextmanager
     async def _answer(self, request: HttpRequest, asked: Asked) -> AsyncGenerator[HttpResponse, None]:
         """Send one request; inside the block there is an answer with a good status."""
-        begun = anyio.current_time()
+        token = self._settings.token
         await checkpoint_if_cancelled()  # a run that is over sends nothing
-        async with self._transport.send(request) as response:
-            elapsed_s = round(anyio.current_time() - begun, 3)
-            log.debug("request.answered", url=request.url, status=response.status, elapsed_s=elapsed_s)
-            await refuse_failure(response, asked)
-            yield response
+        request = request if token is None else await token.sign(request)
+        begun = anyio.current_time()
+        try:
+            async with self._transport.send(request) as response:
+                elapsed_s = round(anyio.current_time() - begun, 3)
+                log.debug("request.answered", url=request.url, status=response.status, elapsed_s=elapsed_s)
+                await refuse_failure(response, asked)
+                yield response
+        except AuthenticationFailed as error:
+            if token is not None and error.status == HTTPStatus.UNAUTHORIZED:
+                token.refused(request)
+            raise
 
     def _asked(self, model: str) -> Asked:
         settings = self._settings
@@ -448,7 +523,8 @@ class _Settings:
 
     root: str
     key: SecretText
-    more_secrets: tuple[str, ...]
+    more_secrets: Sequence[str]
+    token: TokenSource | None
     key_source: str
     endpoint: EndpointKind
     headers: Mapping[str, str]
@@ -481,6 +557,40 @@ def _encoded(request: GenerateContentRequest) -> bytes:
         return request.encode()
     except WireError as error:
         raise ConfigurationError(f"The request cannot be written as JSON: {error}") from error
+
+
+def _credential(
+    api_key: str | None, token: TokenFunction | None, base_url: str | None, endpoint: EndpointKind | None
+) -> Credential:
+    if token is None:
+        return find_credential(api_key, base_url, endpoint)
+    if not callable(token):  # pyright: ignore[reportUnnecessaryComparison]  # callers without a type checker
+        raise ConfigurationError(
+            "token must be a function that returns the token. A fixed one is given as api_key=..., bearer=True."
+        )
+    if api_key is not None:
+        raise ConfigurationError("Give api_key=... or token=..., not both: a request has one credential.")
+    return Credential(key=SecretText(""), source=TOKEN_SOURCE, base_url=base_url or GOOGLE_URL)
+
+
+def _read_capabilities(given: Capabilities | str | os.PathLike[str] | None) -> Capabilities:
+    check_kind("capabilities", given, Capabilities | str | os.PathLike | None, "the file of `agentkit doctor --save`")
+    if given is None:
+        return Capabilities()
+    return given if isinstance(given, Capabilities) else Capabilities.load(given)
+
+
+def _check_place(known: Capabilities, root: str) -> None:
+    """Refuse a file about another endpoint. A variable may point elsewhere for a while: to the stand-in, to a test."""
+    if not known.base_url or known.base_url == root:
+        return
+    variable = os.environ.get("AGENTKIT_BASE_URL", "").rstrip("/")
+    if not variable or not root.startswith(variable):
+        raise ConfigurationError(
+            f"The capabilities are those of {known.base_url}, and requests go to {root}. "
+            f"Make a file for it: agentkit doctor --base-url {root} --save FILE."
+        )
+    log.warning("capabilities.elsewhere", made_for=known.base_url, base_url=root)
 
 
 def _check_seconds(**limits: object) -> None:

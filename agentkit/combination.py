@@ -27,7 +27,7 @@ def check_builtins(builtins: Sequence[BuiltinTool], model: str, endpoint: Endpoi
 
 
 def find_clash(
-    builtins: Sequence[BuiltinTool], model: str, endpoint: EndpointKind, *, beside: str
+    builtins: Sequence[BuiltinTool], model: str, endpoint: EndpointKind, *, beside: str, combines: bool
 ) -> ConfigurationError | None:
     """Return why these tools cannot stand together in one request, with what works instead; None if they can.
 
@@ -35,6 +35,7 @@ def find_clash(
         builtins: Tools that Gemini runs.
         model: The model's id.
         endpoint: Whose dialect is spoken.
+        combines: Whether the endpoint takes built-in tools beside functions, for models that do.
         beside: What is declared beside them, for the message, `"with functions"`; empty if nothing is.
     """
     names = ", ".join(type(builtin).__name__ for builtin in builtins)
@@ -43,9 +44,10 @@ def find_clash(
             f"{model} cannot combine built-in tools ({names}) {beside}. Use a model of Gemini 3 or newer, "
             'combine="auto", or two agents: one with the built-in tools, one with the functions.'
         )
-    if builtins and beside and endpoint in ("vertex", "comet"):
+    if builtins and beside and not combines:
+        where = "This endpoint" if endpoint == "other" else f"The {endpoint} endpoint"
         return ConfigurationError(
-            f"The {endpoint} endpoint cannot combine built-in tools ({names}) {beside}. Use Google's endpoint (set "
+            f"{where} cannot combine built-in tools ({names}) {beside}. Use Google's endpoint (set "
             'GEMINI_API_KEY), combine="auto", or two agents: one with the built-in tools, one with the functions.'
         )
     several = len(builtins) > 1 and any(builtin.wire_name not in _SEARCHES for builtin in builtins)

@@ -25,7 +25,7 @@ from agentkit._log import get_logger
 from agentkit.errors import ConfigurationError
 from agentkit.wire import Content, FunctionCall, FunctionResponse, History, Part
 
-__all__ = ["first_unsigned", "mended", "open_calls", "with_placeholders"]
+__all__ = ["first_unsigned", "mended", "open_calls", "with_placeholders", "without_call_ids"]
 
 NOT_KEPT = "This call was interrupted: no result was kept."
 # "skip_thought_signature_validator" in base64, the form that Google's endpoint and Vertex AI both take (sheet, 5).
@@ -95,6 +95,24 @@ def with_placeholders(contents: Sequence[Content]) -> History:
             parts[at] = parts[at].replace(thought_signature=PLACEHOLDER)
         signed.append(content if at is None else content.replace(parts=parts))
     return signed
+
+
+def without_call_ids(contents: Sequence[Content]) -> History:
+    """Return the contents without the ids of calls and responses, for gateways that do not know them."""
+    plain = History()
+    for content in contents:
+        parts = [_without_id(part) for part in content.parts or []]
+        changed = any(new is not old for new, old in zip(parts, content.parts or [], strict=True))
+        plain.append(content.replace(parts=parts) if changed else content)
+    return plain
+
+
+def _without_id(part: Part) -> Part:
+    if part.function_call is not None and part.function_call.id is not None:
+        return part.replace(function_call=part.function_call.without("id"))
+    if part.function_response is not None and part.function_response.id is not None:
+        return part.replace(function_response=part.function_response.without("id"))
+    return part
 
 
 def _unsigned_part(content: Content) -> int | None:

@@ -120,7 +120,8 @@ def part_builtins(run: Run[Any, Any], connection: Connection) -> None:
     for model in models:
         check_builtins(run.builtins, model, endpoint)
     served = [builtin for builtin in run.builtins if builtin.runs_at_service]
-    clashes = (find_clash(served, model, endpoint, beside=_beside(run, model)) for model in models)
+    combines = run.client.combines_builtins
+    clashes = (find_clash(served, model, endpoint, beside=_beside(run, model), combines=combines) for model in models)
     clash = next(filter(None, clashes), None)
     if clash is None:
         return

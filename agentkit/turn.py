@@ -13,7 +13,7 @@ from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError, GeminiError, InvalidRequest, MalformedCall
 from agentkit.events import ModelChanged, PartialOutput, Retrying, TextDelta, ThoughtDelta, TurnFinished, TurnStarted
 from agentkit.fallback import fallback_reason
-from agentkit.history import first_unsigned, with_placeholders
+from agentkit.history import first_unsigned, with_placeholders, without_call_ids
 from agentkit.middleware import Middleware
 from agentkit.output import FINAL_ANSWER
 from agentkit.prices import cost_of_answer
@@ -49,9 +49,11 @@ Send = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
 
 def build_request(run: Run[Any, Any]) -> GenerateContentRequest:
     """Return the request for the next turn. Pure: the same state gives the same bytes."""
-    contents = run.readable_contents()
-    if run.state.placeholders:
+    contents, known = run.readable_contents(), run.client.capabilities
+    if run.state.placeholders or known.signatures is False:
         contents = with_placeholders(contents)
+    if known.takes_call_ids is False:
+        contents = without_call_ids(contents)
     request = run.template.replace(contents=contents)
     if run.state.closing:
         return _closing(run, request)

@@ -45,7 +45,7 @@ PLANNED = {
 }
 SCRIPTED = (
     *("thinking", "search", "code_execution", "resume_later", "structured_stream", "taint", "batch"),
-    *("combine", "citations", "maps", "fallback"),
+    *("combine", "citations", "maps", "fallback", "vertex"),
 )
 
 
@@ -58,12 +58,12 @@ def planner() -> Iterator[Emulator]:
         assert not emulator.unexpected
 
 
-def run_example(name: str, emulator: Emulator, folder: Path, args: Sequence[str] = ()) -> str:
+def run_example(name: str, emulator: Emulator, folder: Path, args: Sequence[str] = (), **variables: str) -> str:
     """Run an example in `folder` and return what it printed; anything on stderr fails the test."""
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / f"{name}.py"), *args],
         cwd=folder,
-        env={**os.environ, "AGENTKIT_BASE_URL": emulator.url, "GEMINI_API_KEY": "test-key"},
+        env={**os.environ, "AGENTKIT_BASE_URL": emulator.url, "GEMINI_API_KEY": "test-key", **variables},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -269,3 +269,15 @@ def test_the_user_of_the_deps_example_reaches_the_instructions_and_not_the_schem
     [declared] = asked["tools"][0]["functionDeclarations"]
     assert asked["systemInstruction"]["parts"] == [{"text": "You help Kim."}]
     assert list(declared["parametersJsonSchema"]["properties"]) == ["order"]
+
+
+def test_vertex_is_asked_with_the_token_over_the_path_of_the_project(tmp_path: Path) -> None:
+    vertex = Emulator(profile="vertex", api_keys={"ya29.good"}, brain=lambda asked: answer(asked.body))
+    with serve(vertex) as emulator:
+        printed = run_example("vertex", emulator, tmp_path, VERTEX_TOKEN="ya29.good", GOOGLE_CLOUD_PROJECT="shop-1")
+
+    place = "/v1/projects/shop-1/locations/europe-west4/publishers/google"
+    assert f"{place}', key from the token function)\n" in printed
+    assert printed.endswith("\nStock of lamp: 4.\n")
+    assert {asked.path for asked in vertex.asked} == {f"{place}/models/gemini-3-flash-preview:generateContent"}
+    assert not vertex.findings

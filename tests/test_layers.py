@@ -20,14 +20,14 @@ FLOORS = (
     ("_checks",),
     ("prices",),
     (
-        *("usage", "retry", "media", "citations", "history", "verdict"),
+        *("usage", "retry", "capabilities", "media", "citations", "history", "verdict"),
         *("choice", "_describe", "_endpoint", "_openapi", "_status"),
     ),
     (
         *("batches", "builtin", "cited", "events", "executed", "fallback", "foreign", "state", "transport"),
         *("_attempts", "_nesting", "_settings", "_signature"),
     ),
-    ("combination", "context", "repeats", "result", "schema", "_answer"),
+    ("combination", "context", "repeats", "result", "schema", "_answer", "_token", "_vertex"),
     ("client", "middleware", "stream", "tool", "_output_type"),
     ("many", "output", "sync", "taint", "toolset"),
     ("chat", "sources"),

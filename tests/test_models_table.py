@@ -73,8 +73,12 @@ ALL_IDS = [row[0] for row in MODELS]
 SINCE_3 = ("json_with_functions", "json_with_builtins", "builtins_with_functions", "response_parts", "call_ids")
 SINCE_3_SIGNED = ("signatures_enforced",)
 BUILTINS_SINCE = {  # sheet 2.4
-    **{"googleSearch": (2, 0), "codeExecution": (2, 0)},
-    **{"googleMaps": (2, 5), "urlContext": (2, 5), "fileSearch": (2, 5), "computerUse": (3, 0)},
+    "googleSearch": (2, 0),
+    "codeExecution": (2, 0),
+    "googleMaps": (2, 5),
+    "urlContext": (2, 5),
+    "fileSearch": (2, 5),
+    "computerUse": (3, 0),
 }
 SINCE_2_5_SAID_OF_GEMINI = ("validated_calls",)  # sheet 2.5
 SINCE_3_6_SIGNED = ("strict_turns", "sampling_ignored")

@@ -26,6 +26,7 @@ from agentkit.builtin import BuiltinTool
 from agentkit.cli.ask import ask_person
 from agentkit.cli.check import CHECK_EXIT_CODES, check
 from agentkit.cli.deps import missing_deps
+from agentkit.cli.doctor import DOCTOR_EXIT_CODES, doctor
 from agentkit.cli.emulate import emulate
 from agentkit.cli.ends import exit_codes, interrupted_within
 from agentkit.cli.load import load_tools
@@ -127,6 +128,7 @@ def run(
 
 
 app.command(epilog=CHECK_EXIT_CODES)(check)
+app.command(epilog=DOCTOR_EXIT_CODES)(doctor)
 
 
 @app.command()

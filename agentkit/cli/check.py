@@ -3,11 +3,12 @@
 import difflib
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agentkit import ConfigurationError
+from agentkit import Capabilities, ConfigurationError
 from agentkit.cli.check_first import PROFILES, Profile
 from agentkit.cli.check_target import Target, open_target
 from agentkit.cli.ends import exit_codes
@@ -49,7 +50,11 @@ def check(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What an agent is asked.")] = PROMPT,
     profile: Annotated[
         ProfileChoice | None,
-        typer.Option("--profile", help="Whose rules apply; else the agent's own endpoint, or all."),
+        typer.Option("--profile", help="Whose rules apply; else those of the agent's own endpoint, where it has one."),
+    ] = None,
+    capabilities: Annotated[
+        Path | None,
+        typer.Option("--capabilities", metavar="FILE", help="What 'agentkit doctor --save FILE' found out."),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", metavar="ID", help="Judge for another model.")] = None,
     output: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
@@ -61,6 +66,9 @@ def check(
 
     The service's rules and advice are applied to the first request; no key and no network are needed. Schemas are
     sent as 'parametersJsonSchema'; gateways that know only the older 'parameters' get less of them: see --schema.
+
+    Where nothing says which endpoint is meant, no key and no client of the agent's, all are judged, and what only some
+    refuse is a warning. With --profile all it is an error.
     """
     from agentkit.cli.check_machines import show_github, show_sarif
     from agentkit.cli.check_report import make_report
@@ -71,7 +79,10 @@ def check(
         opened = open_target(target, model=model, prompt=prompt)
         _warn_of_unknown(opened.model)
         try:
-            report = make_report(opened, _profiles(profile, opened), with_schemas=schema)
+            known = Capabilities.load(capabilities) if capabilities else opened.capabilities
+            profiles = _profiles(profile, opened, known)
+            is_open = profile is None and len(profiles) > 1
+            report = make_report(opened, profiles, with_schemas=schema, is_open=is_open, known=known)
         except RecursionError as error:
             raise ConfigurationError(f"{target} is nested too deeply to be judged. Flatten it.") from error
         shows[output](report, out)
@@ -79,8 +90,10 @@ def check(
             raise typer.Exit(1)
 
 
-def _profiles(choice: ProfileChoice | None, target: Target) -> tuple[Profile, ...]:
-    wanted = choice.value if choice else target.endpoint
+def _profiles(choice: ProfileChoice | None, target: Target, known: Capabilities) -> tuple[Profile, ...]:
+    wanted = choice.value if choice else known.endpoint or target.endpoint
+    if wanted in (None, "other") and known.builtins_with_functions:
+        wanted = "google"  # the only one of them that combines
     return tuple(profile for profile in PROFILES if profile == wanted) or PROFILES
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Literal
 
 import anyio
@@ -40,7 +41,7 @@ def first_request(agent: Agent[Any, Any], name: str, prompt: str, profile: Profi
     Deps are not there; an agent that needs them gets a stand-in.
 
     Args:
-        agent: Its own client gives only the dialect of schemas.
+        agent: Its own client gives only the dialect of schemas and what it knows about its endpoint.
         name: What the agent is called in messages.
         prompt: What it is asked.
         profile: Where it asks.
@@ -73,6 +74,7 @@ async def _run(agent: Agent[Any, Any], prompt: str, profile: Profile, deps: obje
         base_url=NOWHERE,
         endpoint=profile,
         schema_dialect=agent.client.schema_dialect,
+        capabilities=replace(agent.client.capabilities, base_url=""),  # which is not NOWHERE
         transport=lambda: kept,
         retry=Retry(attempts=1),
         prices={**known_prices(), **agent.client.prices},  # for agents with a limit in USD

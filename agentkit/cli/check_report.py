@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from agentkit import ConfigurationError
+from agentkit import Capabilities, ConfigurationError
+from agentkit.cli.check_capabilities import lacks
 from agentkit.cli.check_first import CannotStart, Profile
 from agentkit.cli.check_loss import Loss, losses_of
 from agentkit.cli.check_target import Place, Target
@@ -100,8 +101,23 @@ class Report:
         return facts(self.model).input_token_limit
 
 
-def make_report(target: Target, profiles: Sequence[Profile], *, with_schemas: bool) -> Report:
+def make_report(
+    target: Target,
+    profiles: Sequence[Profile],
+    *,
+    with_schemas: bool,
+    is_open: bool = False,
+    known: Capabilities | None = None,
+) -> Report:
     """Judge the target's request for each profile.
+
+    Args:
+        target: What is judged.
+        profiles: Whose rules apply.
+        with_schemas: Whether to tell what schemas lose.
+        is_open: Nobody has said which endpoint it is for. Then it is in order if one of them takes it: what the others
+            refuse is a warning.
+        known: What is known about the endpoint.
 
     Raises:
         CannotStart: The agent's own code fails before there is a request.
@@ -122,9 +138,12 @@ def make_report(target: Target, profiles: Sequence[Profile], *, with_schemas: bo
     if bodies:
         first = next(iter(bodies.values()))
         problems += _problems(target, tuple(profiles), first, advise(first))
+        problems += _problems(target, tuple(profiles), first, tuple(lacks(known or Capabilities(), first)))
     # Where built-in tools cannot stand beside functions, more functions are declared.
     body = max(bodies.values(), key=lambda one: sum(cost.tokens for cost in _costs(one)), default=None)
     costs = list(_costs(body))
+    if is_open:
+        problems = _softened(problems, profiles)
     return Report(
         target=target.name,
         model=target.model,
@@ -134,6 +153,14 @@ def make_report(target: Target, profiles: Sequence[Profile], *, with_schemas: bo
         costs_at=tuple(profile for profile, one in bodies.items() if list(_costs(one)) == costs),
         schemas=tuple(_schemas(body)) if with_schemas else None,
     )
+
+
+def _softened(problems: Sequence[Problem], profiles: Sequence[Profile]) -> list[Problem]:
+    """Return errors as warnings, if there is a profile that has none."""
+    refusing = {profile for problem in problems if problem.severity == "error" for profile in problem.profiles}
+    if refusing.issuperset(profiles):
+        return list(problems)
+    return [replace(one, severity="warning") if one.severity == "error" else one for one in problems]
 
 
 def _cannot_be_sent(target: Target, profile: Profile, error: ConfigurationError) -> Problem:

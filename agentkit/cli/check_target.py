@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MethodType
 from typing import Any, cast
 
-from agentkit import Agent, ConfigurationError, Tool, Toolset
+from agentkit import Agent, Capabilities, ConfigurationError, Tool, Toolset
 from agentkit.cli.check_first import NOWHERE, Profile, first_request
 from agentkit.cli.load import import_target, load_tools, split_target
 from agentkit.cli.service import DEFAULT_MODEL, KEY_VARIABLES, STAND_IN_KEY, URL_VARIABLE, environment
@@ -43,6 +43,7 @@ class Target:
         request: Returns the body that is sent to an endpoint. Raises ConfigurationError if the agent cannot.
         place: Where the target is written; None for standard input.
         functions: Where the functions are written, by their names.
+        capabilities: What the agent's own client knows about its endpoint.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Target:
     request: Callable[[Profile], object]
     place: Place | None
     functions: Mapping[str, Place] = field(default_factory=dict[str, Place])
+    capabilities: Capabilities = field(default_factory=Capabilities)
 
 
 def open_target(target: str, *, model: str | None, prompt: str) -> Target:
@@ -130,7 +132,7 @@ def _of_python(target: str, model: str | None, prompt: str) -> Target:
     with _some_key():
         names = vars(import_target(where))
         name, agent = _choose(target, where, name, names, model or DEFAULT_MODEL)
-        endpoint = agent.client.endpoint
+        endpoint, known = agent.client.endpoint, agent.client.capabilities
     if model:
         agent = copy.copy(agent)
         agent.model = model
@@ -141,6 +143,7 @@ def _of_python(target: str, model: str | None, prompt: str) -> Target:
         request=lambda profile: first_request(agent, target, prompt, profile),
         place=_place_of_name(names, name),
         functions={tool.name: place for tool in agent.tools if (place := _place_of(tool)) is not None},
+        capabilities=known,
     )
 
 

@@ -5,7 +5,7 @@ import sys
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
@@ -25,6 +25,20 @@ class ProfileChoice(StrEnum):
     GOOGLE = "google"
     VERTEX = "vertex"
     COMET = "comet"
+
+
+class CrippleChoice(StrEnum):
+    """What a gateway may do badly."""
+
+    DROPS_IDS = "drops_ids"
+    DROPS_SIGNATURES = "drops_signatures"
+    REFUSES_IDS = "refuses_ids"
+    ONLY_PARAMETERS = "only_parameters"
+    IGNORES_JSON_SCHEMA = "ignores_json_schema"
+    OPENAI_ERRORS = "openai_errors"
+    ONLY_BEARER = "only_bearer"
+    NO_FILES = "no_files"
+    NO_CACHES = "no_caches"
 
 
 def emulate(
@@ -48,6 +62,14 @@ def emulate(
         float,
         typer.Option("--fail-rate", min=0, max=1, metavar="SHARE", help="How many requests fail: 0.1 is one in ten."),
     ] = 0.0,
+    cripple: Annotated[
+        list[CrippleChoice] | None,
+        typer.Option(
+            "--cripple",
+            metavar="FAULT",
+            help=f"What it does badly, like some gateways: {', '.join(CrippleChoice)}. May be given several times.",
+        ),
+    ] = None,
     lenient: Annotated[bool, typer.Option("--lenient", help="Answer requests that break a rule, too.")] = False,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="The same ids, signatures and failures in every run.")
@@ -60,6 +82,7 @@ def emulate(
     """
     with exit_codes():
         from agentkit.cli.watched import WatchedEmulator, read_brain, serve_until_interrupted
+        from agentkit.testing.cripple import Cripple
         from agentkit.testing.faults import Faults
 
         if host not in ("127.0.0.1", "localhost"):
@@ -70,6 +93,7 @@ def emulate(
             brain=read_brain(script),
             strict=not lenient,
             seed=seed,
+            cripple=[name for name in get_args(Cripple) if name in (cripple or ())],
             faults=Faults(rate=fail_rate, seed=seed or 0, latency_s=_seconds(latency)),
         )
         serve_until_interrupted(emulator, port=port, tell=_tell, is_brief=quiet)

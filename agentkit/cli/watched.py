@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agentkit import ConfigurationError
-from agentkit.testing import Asked, Brain, Emulator
+from agentkit.testing import Asked, Brain, Cripple, Emulator
 from agentkit.testing.exchange import Message, Receive, Scope, Send
 from agentkit.testing.faults import Faults
 from agentkit.testing.finding import Profile
@@ -47,9 +47,19 @@ class WatchedEmulator(Emulator):
     """An emulator that tells about each exchange, and counts."""
 
     def __init__(
-        self, tell: Tell, *, profile: Profile, brain: Brain, strict: bool, seed: int | None, faults: Faults
+        self,
+        tell: Tell,
+        *,
+        profile: Profile,
+        brain: Brain,
+        strict: bool,
+        seed: int | None,
+        faults: Faults,
+        cripple: Sequence[Cripple],
     ) -> None:
-        super().__init__(profile=profile, brain=brain, strict=strict, seed=seed, faults=faults, keep=_KEPT)
+        super().__init__(
+            profile=profile, brain=brain, strict=strict, seed=seed, faults=faults, keep=_KEPT, cripple=cripple
+        )
         self._tell = tell
         self._exchanges = self._refused = 0
         self._codes = Counter[str]()

@@ -5,6 +5,7 @@ mistakes. What puts the two together in a test (`FakeGemini`, `forbid_network`) 
 """
 
 from agentkit.testing.cassette import Cassette, CassetteError, CassetteMiss, CassetteMode
+from agentkit.testing.cripple import Cripple
 from agentkit.testing.emulator import Emulator
 from agentkit.testing.fake import FakeGemini
 from agentkit.testing.faults import Faults
@@ -54,6 +55,7 @@ __all__ = [
     "CassetteError",
     "CassetteMiss",
     "CassetteMode",
+    "Cripple",
     "Emulator",
     "FakeGemini",
     "Faults",

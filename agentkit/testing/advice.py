@@ -78,9 +78,11 @@ ADVICE: Final[Mapping[str, AdviceRule]] = MappingProxyType(
         "AK205": _rule("Same description twice", "warning", "Say in each what only this function does."),
         "AK206": _rule("One parameter in two spellings", "note", "Use one spelling in all functions."),
         "AK207": _rule("Very large schema", "warning", "Split the function, or take a text where a long list stands."),
+        "AK208": _rule("The endpoint does not have this", "error", "Leave it out, or use another endpoint."),
     }
 )
-"""What each code stands for. AK200 is told by `agentkit check`, where there is no request to judge."""
+"""What each code stands for. `agentkit check` tells AK200, where there is no request to judge, and AK208, by what
+`agentkit doctor` found out about an endpoint."""
 
 
 def advise(body: object) -> list[Advice]:

@@ -15,6 +15,7 @@ from agentkit.models import facts
 from agentkit.testing.answer import Torn, compose
 from agentkit.testing.batches import Batches, read_inlined, status_of
 from agentkit.testing.caches import Caches
+from agentkit.testing.cripple import Cripple, Crippled
 from agentkit.testing.door import ASKING, Address, check_key, read_address
 from agentkit.testing.envelope import (
     Refused,
@@ -69,6 +70,11 @@ class Emulator:
         keep: How many requests `asked` and `unexpected` hold, the last ones; all of them if not given. With
             it, what was signed is compared with what comes back only among the newest 10,000 signatures.
         clock: Tells the time at which files and cached contents are made and expire.
+        cripple: What it does badly, like a gateway that passes not everything on. `"drops_ids"`, `"drops_signatures"`
+            lose them from answers; `"refuses_ids"` gives ids and does not know them when they come back;
+            `"only_parameters"` does not know `parametersJsonSchema`, `"ignores_json_schema"` loses it silently;
+            `"openai_errors"` words errors like OpenAI; `"only_bearer"` looks for the key in `Authorization` alone;
+            `"no_files"` and `"no_caches"` have no such addresses.
 
     Attributes:
         asked: Every request for an answer or a count, refused ones too.
@@ -78,7 +84,7 @@ class Emulator:
         batches: The batches of requests; each of their requests is in `asked`, too.
 
     Raises:
-        ValueError: `keep` is negative.
+        ValueError: `keep` is negative, or a kind in `cripple` is unknown.
     """
 
     def __init__(
@@ -93,6 +99,7 @@ class Emulator:
         faults: Faults | None = None,
         keep: int | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        cripple: Iterable[Cripple] = (),
     ) -> None:
         if keep is not None and keep < 0:
             raise ValueError(f"keep={keep}: give how many requests to keep, or None for all of them.")
@@ -101,6 +108,7 @@ class Emulator:
         self.unexpected: list[Asked] = []
         self._brain, self._strict, self._keys = brain, strict, api_keys
         self._faults, self._keep = faults or Faults(), keep
+        self._crippled = Crippled(cripple)
         ids = None if models is None else tuple(models)
         self._resources = Resources(profile=profile, models=ids, clock=clock, seed=seed)
         self.batches = Batches(clock=clock, seed=seed, answer=self._answer_in_batch)
@@ -160,20 +168,19 @@ class Emulator:
         try:
             await self._answer(exchange)
         except Refused as refused:
-            await exchange.send_error(refused.error)
+            await exchange.send_error(self._crippled.error(refused.error))
 
     async def _answer(self, exchange: Exchange) -> None:
         address = read_address(exchange.verb, exchange.path, self.profile)
-        if address is None:
+        if address is None or self._crippled.hides(address):
             raise Refused(not_found_page(self.profile, exchange.path))
         exchange.streams = address.method == "streamGenerateContent"
         exchange.lists_errors = self.profile == "vertex"
         asked = self._record(exchange, address, exchange.body) if address.method in ASKING else None
         # The address of an upload that has begun is a credential itself.
         has_key = address.resource == "upload" and "upload_id" in exchange.query
-        if not has_key and (
-            error := check_key(exchange.headers, exchange.query, profile=self.profile, keys=self._keys)
-        ):
+        headers = self._crippled.headers(exchange.headers)
+        if not has_key and (error := check_key(headers, exchange.query, profile=self.profile, keys=self._keys)):
             raise Refused(error)
         if address.resource == "batches" or address.method == "batchGenerateContent":
             await exchange.send_json(200, await self._batch(exchange, address))
@@ -228,9 +235,10 @@ class Emulator:
     def _record(self, exchange: Exchange, address: Address, body: Mapping[str, Any] | None) -> Asked:
         findings: list[Finding] = []
         generates = address.method != "countTokens"
+        sent = self._crippled.body(body or {})
         if generates and body is not None:
-            findings = check_request(
-                body,
+            findings = self._crippled.findings(sent, backend_of(self.profile)) + check_request(
+                sent,
                 model=address.name,
                 profile=self.profile,
                 issued=self._issued,
@@ -242,7 +250,7 @@ class Emulator:
             model=address.name,
             path=exchange.public_path,
             headers=exchange.public_headers,
-            body=body or {},
+            body=sent,
             findings=tuple(findings),
             at_s=time.monotonic() - self._began_s,
         )
@@ -274,16 +282,21 @@ class Emulator:
                 case Comment(text=text):
                     await exchange.send_comment(text)
                 case Fail():
-                    await exchange.send_error(error_of_failure(step, self.profile, asked.model))
+                    await exchange.send_error(self._crippled.error(error_of_failure(step, self.profile, asked.model)))
                 case Raw():
                     await exchange.send_raw(step)
                 case Abort(resets=resets):
                     await exchange.abort(resets=resets)
                 case Torn(chunk=chunk, bytes=only_bytes):
-                    await exchange.send_chunk(chunk, only_bytes=only_bytes)
+                    await exchange.send_chunk(self._passed_on(chunk), only_bytes=only_bytes)
                 case chunk:
-                    await exchange.send_chunk(chunk)
+                    await exchange.send_chunk(self._passed_on(chunk))
         await exchange.end()
+
+    def _passed_on(self, chunk: Mapping[str, Any]) -> Mapping[str, Any]:
+        for part in self._crippled.judged_without_ids(chunk):
+            self._issued.remember(part)
+        return self._crippled.chunk(chunk)
 
     def _judge(self, asked: Asked, address: Address) -> Reply | None:
         """Refuse what the service refuses; return the empty answer where it would give one, and else `None`."""

@@ -245,3 +245,12 @@ def test_every_option_is_of_a_type_that_the_oldest_typer_knows() -> None:
     options = [str(hint) for command in commands for hint in get_type_hints(command).values()]
 
     assert [option for option in options if "Literal" in option] == []
+
+
+def test_the_emulator_can_be_crippled_in_several_ways_at_once() -> None:
+    with emulate("-q", "--cripple", "no_files", "--cripple", "openai_errors") as running:
+        files = httpx.get(f"{running.url}/v1beta/files", headers={"x-goog-api-key": "any-key"})
+        refused = running.ask(foo=1)
+
+    assert files.status_code == 404
+    assert refused.json()["error"]["type"] == "invalid_request_error"
