@@ -2,13 +2,16 @@
 
 from agentkit.agent import Agent
 from agentkit.approval import ApprovalRequest, Decision, approve, deny
+from agentkit.autocache import AutoCache
 from agentkit.batches import Batch, BatchAnswer, Batches
 from agentkit.builtin import CodeExecution, ComputerUse, FileSearch, GoogleMaps, GoogleSearch, UrlContext
+from agentkit.caches import Cache
 from agentkit.capabilities import Capabilities
 from agentkit.chat import Chat
 from agentkit.choice import ToolChoice
 from agentkit.citations import Citation
 from agentkit.client import GeminiClient
+from agentkit.compaction import Compaction
 from agentkit.context import RunContext
 from agentkit.errors import (
     AgentKitError,
@@ -25,6 +28,7 @@ from agentkit.errors import (
     MalformedCall,
     MissingExtra,
     NotFound,
+    NotOffered,
     OutputInvalid,
     ProtocolError,
     RateLimited,
@@ -62,6 +66,7 @@ from agentkit.executed import ExecutedCode
 from agentkit.many import Job, Outcome, Outcomes, Progress
 from agentkit.media import Image
 from agentkit.middleware import Middleware, ToolCall
+from agentkit.prefix_guard import PrefixGuard, PrefixReport
 from agentkit.prices import Price, known_prices
 from agentkit.result import RunResult
 from agentkit.retry import Retry
@@ -80,14 +85,17 @@ __all__ = [
     "AgentKitError",
     "ApprovalRequest",
     "AuthenticationFailed",
+    "AutoCache",
     "Batch",
     "BatchAnswer",
     "BatchFailed",
     "Batches",
+    "Cache",
     "Capabilities",
     "Chat",
     "Citation",
     "CodeExecution",
+    "Compaction",
     "ComputerUse",
     "ConfigurationError",
     "ConnectionFailed",
@@ -116,11 +124,14 @@ __all__ = [
     "MissingExtra",
     "ModelChanged",
     "NotFound",
+    "NotOffered",
     "Outcome",
     "Outcomes",
     "OutputInvalid",
     "PartialOutput",
     "Paused",
+    "PrefixGuard",
+    "PrefixReport",
     "Price",
     "Progress",
     "ProtocolError",

@@ -126,6 +126,7 @@ def read_settings(
     service_tier: ServiceTier | None,
     labels: Mapping[str, str] | None,
     store: bool | None,
+    cached_content: str | None,
     extra: Mapping[str, Any] | None,
 ) -> Settings:
     """Check what an agent was given, as far as it does not depend on the model.
@@ -148,6 +149,8 @@ def read_settings(
     if store is not None:
         check_kind("store", store, bool, "True or False")
         others["store"] = store
+    if cached_content is not None:
+        others["cachedContent"] = cached_content
     return Settings(
         generation=config,
         thinking=thinking,

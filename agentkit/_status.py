@@ -39,6 +39,7 @@ _REQUEST_ID_HEADERS = ("x-request-id", "x-oneapi-request-id", "x-goog-request-id
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
 _RETRY_IN_TEXT = re.compile(r"retry in (\d+(?:\.\d+)?) ?s", re.IGNORECASE)
 _DOCTOR = "`agentkit doctor --save FILE` finds out what an endpoint lacks, for GeminiClient(capabilities=FILE)."
+_CACHE_GONE = re.compile(r"cached? ?content\b.*(not found|expired)|not found: cached content", re.IGNORECASE)
 _HINTS: Sequence[tuple[re.Pattern[str], str]] = [
     (re.compile(pattern, re.IGNORECASE), hint)
     for pattern, hint in (
@@ -69,6 +70,8 @@ _HINTS: Sequence[tuple[re.Pattern[str], str]] = [
         (r"unsupported.*mime type: 'application/json'|mime type: 'application/json' is unsupported",
          "Typed output beside tools needs Gemini 3 or newer."),
         (r"exceeds the maximum number of tokens", "Shorten the conversation or the tool results."),
+        (r"cached? ?content model|and cachedcontent \(models",
+         "A cached content serves only the model that it was made for."),
         (r"user location is not supported", "Google does not serve this country: use another endpoint."),
         (r"ending with a model turn", "The last content must be the user's; tool results stand alone in theirs."),
     )
@@ -206,6 +209,8 @@ def _reason(status: int) -> str:
 
 
 def _hint(kind: type[StatusError], status: int, said: _Said, asked: Asked) -> str:
+    if status in (400, 403, 404) and _CACHE_GONE.search(said.message):
+        return "It has expired, was deleted, or was made with another key: make it anew with client.caches.create(...)."
     if kind is AuthenticationFailed:
         return (
             f"The key came from {asked.key_source}; requests go to {asked.base_url}. Do they belong together? "

@@ -10,6 +10,7 @@ from agentkit._log import get_logger
 from agentkit._settings import GenerationSettings, Safety, ServiceTier, read_settings
 from agentkit.approval import Decision
 from agentkit.builtin import BuiltinTool, ComputerUse
+from agentkit.caches import Cache, cached_name
 from agentkit.chat import Chat
 from agentkit.choice import ToolChoice, read_choice
 from agentkit.client import GeminiClient
@@ -28,6 +29,7 @@ from agentkit.stream import Emit, RunStream, open_stream
 from agentkit.sync import SyncRunStream, open_stream_sync, run_sync
 from agentkit.tool import ErrorMode, Tool, as_tool
 from agentkit.toolset import Toolbox, Toolset, by_name
+from agentkit.turn import build_request, count_input
 from agentkit.usage import Limits
 from agentkit.wire import Content, History, Part
 
@@ -61,6 +63,7 @@ class AgentOptions(GenerationSettings, total=False):
     store: bool | None
     extra: Mapping[str, Any] | None
     combine: Combine
+    cached_content: Cache | str | None
     limits: Limits
     middleware: Sequence[Middleware]
     errors: ErrorMode
@@ -98,6 +101,8 @@ class Agent(Generic[Deps, Out]):
         combine: Where the model or the endpoint cannot combine Gemini's own tools with functions: `"auto"` declares a
             function for each (`search_web`, `run_code`, ...) that makes a side request with the tool alone and keeps
             its sources, code and images; `"together"` raises `ConfigurationError` instead.
+        cached_content: What every request begins with, made by `client.caches.create(...)`, or its name. It holds the
+            instructions and the declarations of the tools: requests do not repeat them, and `instructions` is refused.
         limits: What one run may spend.
         middleware: Wrapped around runs, requests and calls; the first is the outermost.
         errors: What the model is told when a tool raises something unexpected: `"hide"` its text (it may hold
@@ -151,6 +156,7 @@ class Agent(Generic[Deps, Out]):
         store: bool | None = None,
         extra: Mapping[str, Any] | None = None,
         combine: Combine = "auto",
+        cached_content: Cache | str | None = None,
         limits: Limits | None = None,
         middleware: Sequence[Middleware] = (),
         errors: ErrorMode = "hide",
@@ -196,6 +202,7 @@ class Agent(Generic[Deps, Out]):
             service_tier=service_tier,
             labels=labels,
             store=store,
+            cached_content=cached_name(cached_content, models, instructions),
             extra=extra,
         )
         for one in models:
@@ -480,6 +487,26 @@ class Agent(Generic[Deps, Out]):
             lambda: self.resume(state, decisions=decisions, deps=deps, client=client),
             instead="await agent.resume(...)",
         )
+
+    async def count_tokens(
+        self,
+        prompt: Prompt,
+        *,
+        deps: Deps | None = None,
+        history: Sequence[Content] = (),
+        client: GeminiClient | None = None,
+    ) -> int:
+        """Return how many tokens of input the first request of `run` would have, as the service counts them.
+
+        Instructions, tools and a cached content are in it; what middlewares would change is not. Toolsets are opened.
+        The arguments are those of `run`.
+
+        Raises:
+            GeminiError: The service could not be asked.
+        """
+        run = self._start(self._begin(prompt, history), deps, client=client)
+        async with run.toolbox:
+            return await count_input(run.client, run.state.model, build_request(run))
 
     def chat(self, history: Sequence[Content] = (), *, client: GeminiClient | None = None) -> Chat[Deps, Out]:
         """Begin a conversation that keeps its history over several prompts. `client` is as for `run`."""

@@ -38,6 +38,7 @@ from agentkit._status import Asked
 from agentkit._token import TOKEN_SOURCE, TokenFunction, TokenSource
 from agentkit._vertex import VertexOptions, vertex_url
 from agentkit.batches import Batches
+from agentkit.caches import Caches
 from agentkit.capabilities import Capabilities
 from agentkit.errors import (
     AuthenticationFailed,
@@ -247,6 +248,11 @@ class GeminiClient:
         return self._schema_dialect
 
     @property
+    def caches(self) -> Caches:
+        """The cached contents of this key: `await client.caches.create(model, contents, ttl_s=300)`."""
+        return Caches(self._ask, self.base_url, self._schema_dialect)
+
+    @property
     def batches(self) -> Batches:
         """The service's batch endpoint: `await client.batches.create(model, requests)`."""
         return Batches(self)
@@ -344,6 +350,10 @@ class GeminiClient:
         async with self.connect() as connection:
             return await connection.list_models()
 
+    async def _ask(self, method: str, url: str, kind: type[Message], body: bytes = b"", *, model: str = "") -> Message:
+        async with self.connect() as connection:
+            return await connection.call(method, url, kind, body, model=model)
+
     def __repr__(self) -> str:
         """Show where requests go and where the key came from, never the key."""
         if "_settings" not in vars(self):  # refused while it was made; tools show it in the traceback
@@ -416,14 +426,20 @@ class Connection:
             await attempts.failed(failure)
 
     async def count_tokens(self, model: str, request: GenerateContentRequest) -> CountTokensResponse:
-        """Return how many tokens `request` would cost as input, tools and instructions included."""
+        """Return how many tokens `request` would cost as input: tools, instructions and cached content included."""
         fields = cast(dict[str, object], json.loads(_encoded(request)))
         if self._settings.endpoint == "google":
             counted: dict[str, object] = {"generateContentRequest": {"model": model_path(model), **fields}}
         else:
             counted = {name: fields[name] for name in _COUNTED_OUTSIDE_GOOGLE if name in fields}
         body = json.dumps(counted).encode()
-        return await self._ask(self._post(model, "countTokens", body), self._asked(model), CountTokensResponse, None)
+        post = self._post(model, "countTokens", body)
+        answer = await self._ask(post, self._asked(model), CountTokensResponse, None)
+        if request.cached_content is None or self._settings.endpoint == "google":
+            return answer
+        cached = (await Caches(self.call, self._settings.root, "json_schema").get(request.cached_content)).tokens
+        rest = answer.total_tokens
+        return answer.replace(total_tokens=rest and rest + cached, cached_content_token_count=cached)
 
     async def list_models(self) -> list[Model]:
         """Return all models that the key may use."""
@@ -438,19 +454,22 @@ class Connection:
         raise ProtocolError(f"The list of models at {self._settings.root} has no end: {_MODEL_PAGES} pages were read.")
 
     async def call(
-        self, verb: str, path: str, kind: type[Message], body: bytes = b"", *, model: str = "", repeats: bool = True
+        self, verb: str, place: str, kind: type[Message], body: bytes = b"", *, model: str = "", repeats: bool = True
     ) -> Message:
         """Ask for what stands beside the models.
 
         Args:
-            verb: `"GET"`, `"POST"` or `"DELETE"`.
-            path: Below the version, with its query: `"batches/x"`.
-            kind: The message that is answered.
+            verb: `"GET"`, `"POST"`, `"PATCH"` or `"DELETE"`.
+            place: Below the version, with its query: `"batches/x"`; or a whole address at the same host.
+            kind: The message that is answered. An empty answer to a DELETE counts as `{}`.
             body: JSON.
             model: The model it is about, for error messages.
             repeats: Whether asking twice does no harm. If not, only what the service refused is asked again.
+
+        Raises:
+            GeminiError: As `generate`.
         """
-        return await self._ask(self._request(verb, path, body), self._asked(model), kind, None, repeats=repeats)
+        return await self._ask(self._request(verb, place, body), self._asked(model), kind, None, repeats=repeats)
 
     async def _ask(
         self,
@@ -479,6 +498,8 @@ class Connection:
     async def _ask_once(self, request: HttpRequest, asked: Asked, kind: type[Message]) -> Message:
         async with self._answer(request, asked) as response:
             body = await read_body(response, self._settings.max_response_bytes)
+            if request.method == "DELETE" and not body.strip():
+                body = b"{}"
             return parse_answer(kind, body, response, asked)
 
     @asynccontextmanager
@@ -512,9 +533,9 @@ class Connection:
     def _post(self, model: str, method: str, body: bytes) -> HttpRequest:
         return self._request("POST", f"{model_path(model)}:{method}", body)
 
-    def _request(self, method: str, path: str, body: bytes = b"") -> HttpRequest:
-        settings = self._settings
-        return HttpRequest(method=method, url=f"{settings.root}/{path}", headers=settings.headers, body=body)
+    def _request(self, method: str, place: str, body: bytes = b"") -> HttpRequest:
+        url = place if place.startswith(("https://", "http://")) else f"{self._settings.root}/{place}"
+        return HttpRequest(method=method, url=url, headers=self._settings.headers, body=body)
 
 
 @frozen

@@ -9,6 +9,7 @@ from anyio.lowlevel import EventLoopToken
 
 from agentkit._frozen import frozen
 from agentkit._threads import is_left_behind
+from agentkit.client import GeminiClient
 from agentkit.events import Event, ToolProgress
 from agentkit.usage import Usage
 from agentkit.wire import Content
@@ -31,6 +32,9 @@ class RunContext(Generic[Deps]):
             `SecretStr` or `SecretBytes`, is shown, logged, stored and sent as asterisks only; an argument so marked is
             hidden from the tool on, but stands in the conversation as the model wrote it.
         run_id: The run.
+        model: The model that this run asks.
+        client: Where this run asks; it never shows its key, and `client.redact(text)` takes it out of a text. What is
+            asked here directly counts for no limit and no usage. None in a context that no run made.
         tool: The name of the tool; empty outside a call.
         call_key: `{run_id}:{turn}:{index}`, the same when the call is repeated after a crash; empty outside a call.
         usage: Spent so far.
@@ -42,6 +46,8 @@ class RunContext(Generic[Deps]):
 
     deps: Deps
     run_id: str
+    model: str = ""
+    client: GeminiClient | None = field(default=None, repr=False, compare=False)
     tool: str = ""
     call_key: str = ""
     usage: Usage = field(default_factory=Usage)

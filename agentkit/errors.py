@@ -7,7 +7,7 @@ AgentKitError
 │   └── MissingExtra (ImportError)  names the pip command
 ├── StateInvalid                    a saved run that cannot be loaded or continued
 ├── GeminiError                     the API could not be asked or did not answer as documented
-│   ├── ConnectionFailed, ProtocolError, ResponseTooLarge, StreamInterrupted, DeadlineExceeded, BatchFailed
+│   ├── ConnectionFailed, ProtocolError, ResponseTooLarge, StreamInterrupted, DeadlineExceeded, BatchFailed, NotOffered
 │   └── StatusError                 the API answered with an error
 │       └── InvalidRequest, AuthenticationFailed, NotFound, RateLimited, ServerError
 ├── RunError                        a run ended without an answer
@@ -39,6 +39,7 @@ __all__ = [
     "MalformedCall",
     "MissingExtra",
     "NotFound",
+    "NotOffered",
     "OutputInvalid",
     "ProtocolError",
     "RateLimited",
@@ -179,6 +180,24 @@ class BatchFailed(GeminiError):
     def __str__(self) -> str:
         said = f" ({' '.join(self.message.split())})" if self.message else ""
         return f"{self.name} ended with {self.batch_state}{said}, without this answer. Hand the request in again."
+
+
+class NotOffered(GeminiError):
+    """The endpoint has no such part of the API. Gateways often pass on answers of models, and nothing else.
+
+    Attributes:
+        what: The part: `"cached contents"`.
+        base_url: The endpoint.
+        answer: What came instead.
+        instead: What works there.
+    """
+
+    def __init__(self, what: str, base_url: str, answer: str, instead: str) -> None:
+        super().__init__(what, base_url, answer, instead)
+        self.what, self.base_url, self.answer, self.instead = what, base_url, answer, instead
+
+    def __str__(self) -> str:
+        return f"{self.base_url} has no {self.what} (it answered: {self.answer}). {self.instead}"
 
 
 class StatusError(GeminiError):

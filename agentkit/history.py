@@ -25,7 +25,7 @@ from agentkit._log import get_logger
 from agentkit.errors import ConfigurationError
 from agentkit.wire import Content, FunctionCall, FunctionResponse, History, Part
 
-__all__ = ["first_unsigned", "mended", "open_calls", "with_placeholders", "without_call_ids"]
+__all__ = ["first_unsigned", "mended", "open_calls", "starts_turn", "with_placeholders", "without_call_ids"]
 
 NOT_KEPT = "This call was interrupted: no result was kept."
 # "skip_thought_signature_validator" in base64, the form that Google's endpoint and Vertex AI both take (sheet, 5).
@@ -113,6 +113,16 @@ def _without_id(part: Part) -> Part:
     if part.function_response is not None and part.function_response.id is not None:
         return part.replace(function_response=part.function_response.without("id"))
     return part
+
+
+def starts_turn(contents: Sequence[Content], index: int) -> bool:
+    """Tell whether a turn of the user's starts here: with the first of neighbouring contents, if it is no response.
+
+    A conversation can be cut here: no call is parted from its response, and the steps of a turn, whose signatures are
+    judged together, stay together.
+    """
+    after_user = index > 0 and contents[index - 1].role != "model"
+    return contents[index].role != "model" and not after_user and not _responses(contents[index])
 
 
 def _unsigned_part(content: Content) -> int | None:

@@ -177,10 +177,15 @@ class Run(Generic[Deps, Out]):
             request = request.replace(system_instruction=Content(parts=[Part(text=self.instructions)]))
         if form := self.output.generation_config(self.output_mode, self.client.schema_dialect):
             request = request.with_generation(**form)
+        if request.cached_content is not None:
+            check_cached(self)
+            return self.settings.extended(request.replace(contents=[]))
         return self.settings.extended(request.replace(contents=[], **self._tool_fields()))
 
     def calling(self) -> dict[str, Any] | None:
         """Return `functionCallingConfig` for the next turn; None where nothing needs to be said."""
+        if self.template.cached_content is not None:  # which holds the tools, and no request may say more of them
+            return None
         declared = [str(one.name) for tool in self.template.tools or [] for one in tool.function_declarations or []]
         chosen = self.choice.config(declared, first=self.state.usage.turns == 0) if self.choice is not None else None
         if self.output_mode == "function":  # every answer is a call, the final one included
@@ -221,6 +226,8 @@ class Run(Generic[Deps, Out]):
         return RunContext(
             deps=self.deps,
             run_id=self.state.run_id,
+            model=self.state.model,
+            client=self.client,
             tool=meant_name(call.name) if call else "",
             call_key=call.key if call else "",
             usage=self.state.usage,
@@ -236,6 +243,19 @@ class Run(Generic[Deps, Out]):
         """Return whose words this run has read that strangers write; those of the runs around it count, too."""
         own = untrusted_sources(self.state, self.toolbox, self.builtins)
         return tuple(dict.fromkeys((*self.nesting.untrusted_around(), *own)))
+
+
+def check_cached(run: Run[Any, Any]) -> None:
+    """Refuse what a request that names a cached content would have to say about tools. Source: protocol sheet, 10.2.
+
+    Raises:
+        ConfigurationError: The message says what works instead.
+    """
+    if run.output_mode == "function":
+        raise ConfigurationError(
+            f"{run.state.model} gives a typed output beside tools only through the function {FINAL_ANSWER!r}, which a "
+            "request with cached_content cannot declare. Use a model of Gemini 3, or leave out the tools or the cache."
+        )
 
 
 def check_prices_known(run: Run[Any, Any]) -> None:

@@ -184,7 +184,7 @@ class HttpxTransport:
                 request.method,
                 request.url,
                 headers={"accept-encoding": "gzip, deflate", **request.headers},
-                content=request.body if request.method == "POST" else None,
+                content=request.body if request.body or request.method == "POST" else None,
                 extensions={"timeout": waits, "trace": trace},
             )
             outgoing.stream = _Body(request.body)

@@ -6,11 +6,19 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
+from agentkit._aside import is_aside
 from agentkit._log import get_logger
 from agentkit._partial_json import PartialJson
-from agentkit.client import Connection, RetryNotice
+from agentkit.client import Connection, GeminiClient, RetryNotice
 from agentkit.context import RunContext
-from agentkit.errors import ConfigurationError, GeminiError, InvalidRequest, MalformedCall
+from agentkit.errors import (
+    ConfigurationError,
+    GeminiError,
+    InvalidRequest,
+    LimitExceeded,
+    MalformedCall,
+    ProtocolError,
+)
 from agentkit.events import ModelChanged, PartialOutput, Retrying, TextDelta, ThoughtDelta, TurnFinished, TurnStarted
 from agentkit.fallback import fallback_reason
 from agentkit.history import first_unsigned, with_placeholders, without_call_ids
@@ -31,7 +39,7 @@ from agentkit.wire import (
     merge,
 )
 
-__all__ = ["ask_aside", "ask_model", "build_request"]
+__all__ = ["ask_aside", "ask_model", "build_request", "count_input"]
 
 log = get_logger("turn")
 
@@ -63,6 +71,8 @@ def build_request(run: Run[Any, Any]) -> GenerateContentRequest:
 
 def _closing(run: Run[Any, Any], request: GenerateContentRequest) -> GenerateContentRequest:
     """Ask for an answer without functions. They stay declared: the calls in the history refer to them."""
+    if request.cached_content is not None:  # nothing can be said beside it but contents
+        return request.replace(contents=[*request.contents, Content(role="user", parts=[Part(text=CLOSING)])])
     text = f"{run.instructions}\n\n{CLOSING}" if run.instructions else CLOSING
     request = request.replace(system_instruction=Content(parts=[Part(text=text)]))
     if run.output_mode == "function":
@@ -218,7 +228,7 @@ async def ask_aside(
     What it costs is the run's. `context` is that of the call: in a turn of the run, `context.tool` is empty.
     """
     ask = functools.partial(_generate, run, connection)
-    return await _through_middleware(run, functools.partial(_send, run, ask), lambda: context)(request)
+    return await _through_middleware(run, functools.partial(_send, run, connection, ask), lambda: context)(request)
 
 
 def _through_middleware(run: Run[Any, Any], send: Send, context: Callable[[], RunContext[Any]]) -> Send:
@@ -243,17 +253,21 @@ async def _send_turn(
     run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
 ) -> GenerateContentResponse:
     """Ask for the answer of a turn, and tell it as it comes if somebody watches."""
-    if not run.streamed:
-        return await _send(run, functools.partial(_generate, run, connection), request)
+    if not run.streamed or is_aside():
+        return await _send(run, connection, functools.partial(_generate, run, connection), request)
     partial = PartialJson() if run.output_mode == "native" else None
-    response = await _send(run, functools.partial(_stream, run, connection, partial=partial), request)
+    response = await _send(run, connection, functools.partial(_stream, run, connection, partial=partial), request)
     if partial is not None and partial.finish():
         await run.emit(PartialOutput(value=partial.snapshot()))
     return response
 
 
-async def _send(run: Run[Any, Any], ask: Send, request: GenerateContentRequest) -> GenerateContentResponse:
+async def _send(
+    run: Run[Any, Any], connection: Connection, ask: Send, request: GenerateContentRequest
+) -> GenerateContentResponse:
     """Ask once; go on while a long answer comes in hops (protocol sheet 8.7), and join them."""
+    if run.limits.input_tokens is not None:
+        await _check_input(connection, run.state.model, request, run.limits.input_tokens)
     hops: list[GenerateContentResponse] = []
     while len(hops) < MAX_HOPS:
         hop = await ask(request)
@@ -270,6 +284,30 @@ def _usage_of(run: Run[Any, Any], request: GenerateContentRequest, answer: Gener
     metadata = answer.usage_metadata
     price = run.client.price_of(run.state.model, answer.model_version)
     return Usage.of_answer(metadata, cost_of_answer(price, metadata, tier=request.service_tier))
+
+
+async def count_input(where: Connection | GeminiClient, model: str, request: GenerateContentRequest) -> int:
+    """Return how many tokens of input a request has, as the service counts them.
+
+    Raises:
+        ProtocolError: The service answered without a number.
+        GeminiError: It could not be asked.
+    """
+    tokens = (await where.count_tokens(model, request)).total_tokens
+    if tokens is None:
+        raise ProtocolError(f"A count of tokens for {model} came without a number. Does this endpoint count tokens?")
+    return tokens
+
+
+async def _check_input(connection: Connection, model: str, request: GenerateContentRequest, allowed: int) -> None:
+    """Let a request pass that is not larger than allowed.
+
+    Raises:
+        LimitExceeded: It is larger; it was not sent.
+    """
+    tokens = await count_input(connection, model, request)
+    if tokens > allowed:
+        raise LimitExceeded("input_tokens", tokens, allowed)
 
 
 async def _generate(

@@ -95,6 +95,8 @@ class Limits:
         total_tokens: Tokens of all requests together. Checked before each request, so one answer may overrun it.
         cost_usd: USD for the tokens of all requests together, checked like `total_tokens`. The prices of all models
             must be known when a run starts; an answer whose cost is not known all the same brings the run to its limit.
+        input_tokens: Tokens of one request. Each is counted by the service before it is sent, at one question more.
+            A larger request is not sent, also as the last turn: `LimitExceeded`, whatever `on_limit` says.
         deadline_s: Seconds for the whole run. When they are over, `DeadlineExceeded` is raised.
         depth: Runs inside runs, where a tool runs an agent; this run counts.
         repeats: How often the model may do the same in vain before it is warned: the same calls with the same results,
@@ -107,13 +109,14 @@ class Limits:
     tool_calls: int | None = None
     total_tokens: int | None = None
     cost_usd: Amount | None = None
+    input_tokens: int | None = None
     deadline_s: float | None = None
     depth: int = 5
     repeats: int | None = 3
     on_limit: Literal["answer", "raise"] = "answer"
 
     def __post_init__(self) -> None:
-        for name in ("turns", "tool_calls", "total_tokens", "deadline_s", "depth", "repeats"):
+        for name in ("turns", "tool_calls", "total_tokens", "input_tokens", "deadline_s", "depth", "repeats"):
             required = name in ("turns", "depth")
             _check_limit(name, getattr(self, name), whole=name != "deadline_s", required=required)
         if self.cost_usd is not None and not read_amount("Limits(cost_usd=...)", self.cost_usd):

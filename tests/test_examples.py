@@ -1,6 +1,7 @@
 """Every file in examples/ runs against the emulator, without a key, and prints what it promises."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -45,7 +46,7 @@ PLANNED = {
 }
 SCRIPTED = (
     *("thinking", "search", "code_execution", "resume_later", "structured_stream", "taint", "batch"),
-    *("combine", "citations", "maps", "fallback", "vertex"),
+    *("combine", "citations", "maps", "fallback", "vertex", "caching", "compaction"),
 )
 
 
@@ -248,6 +249,36 @@ def test_the_fallback_example_goes_on_with_the_next_model_and_settings_in_its_wa
     )
     settings = [body["generationConfig"]["thinkingConfig"] for body in emulator.requests]
     assert settings == [*[{"thinkingLevel": "LOW"}] * 3, {"thinkingBudget": 1024}]
+    assert not emulator.findings
+
+
+def test_the_handbook_is_kept_once_by_hand_and_once_by_itself(emulator: Emulator, tmp_path: Path) -> None:
+    for said in ("2 days.", "9 days.", "20 days."):
+        emulator.reply(text(said))
+    emulator.reply(call("parcel", number=7))
+    emulator.reply(text("It goes back: section 3."))
+
+    printed = run_example("caching", emulator, tmp_path).splitlines()
+
+    assert printed[:3] == ["2 days.", "9 days.", "20 days."]
+    assert re.fullmatch(r"12,\d{3} tokens came from the cache", printed[3])
+    assert re.fullmatch(r"kept 6,\d{3} tokens until \d\d:\d\d", printed[4])
+    assert printed[5].startswith("It goes back: section 3. (12,")
+    assert ["cachedContent" in asked for asked in emulator.requests] == [False, True, True, True, True]
+    assert emulator.caches.list("", {}) == {}
+    assert not emulator.findings
+
+
+def test_a_long_chat_goes_out_with_a_summary(emulator: Emulator, tmp_path: Path) -> None:
+    for topic in ("Water between rocks. ", "Deep. ", "A summary. ", "Fishermen. ", "Old. "):
+        emulator.reply(text(topic * (80 if topic != "A summary. " else 1)))
+
+    printed = run_example("compaction", emulator, tmp_path)
+
+    assert "What is a fjord? Water between rocks." in printed
+    assert "Who lives there? Fishermen. Fishermen. Fishermen. Fisherm... (2 requests)\n" in printed
+    assert "8 contents in the history\n" in printed
+    assert printed.endswith("Between two runs the prefix changed (contents[1]): no cached tokens were lost.\n")
     assert not emulator.findings
 
 

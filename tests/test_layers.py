@@ -15,7 +15,7 @@ FLOORS = (
     (
         *("errors", "approval", "models", "wire"),
         *("_arguments", "_docstrings", "_jsonable", "_lanes", "_log", "_steps", "_tasks", "_threads", "_unpack"),
-        *("clip", "_partial_json"),
+        *("clip", "_aside", "_partial_json", "_recent"),
     ),
     ("_checks",),
     ("prices",),
@@ -27,12 +27,15 @@ FLOORS = (
         *("batches", "builtin", "cited", "events", "executed", "fallback", "foreign", "state", "transport"),
         *("_attempts", "_nesting", "_settings", "_signature"),
     ),
-    ("combination", "context", "repeats", "result", "schema", "_answer", "_token", "_vertex"),
-    ("client", "middleware", "stream", "tool", "_output_type"),
-    ("many", "output", "sync", "taint", "toolset"),
+    ("caches", "combination", "repeats", "result", "schema", "_answer", "_token", "_vertex"),
+    ("client",),
+    ("context",),
+    ("middleware", "stream", "tool", "_output_type"),
+    ("autocache", "compaction", "many", "output", "prefix_guard", "sync", "taint", "toolset"),
     ("chat", "sources"),
     ("run",),
-    ("consent", "final", "invoke", "rounds", "turn"),
+    ("consent", "final", "invoke", "rounds"),
+    ("turn",),
     ("calls", "side_request"),
     ("loop",),
     ("agent",),
@@ -41,17 +44,8 @@ FLOORS = (
 FLOOR_OF = {name: floor for floor, names in enumerate(FLOORS, 1) for name in names}
 
 WIRE = (
-    "_model",
-    "enums",
-    "content",
-    "tools",
-    "request",
-    "response",
-    "batches",
-    "partial_args",
-    "merge",
-    "sse",
-    "__init__",
+    *("_model", "enums", "content", "tools", "request", "response", "batches", "caches"),
+    *("partial_args", "merge", "sse", "__init__"),
 )
 
 PLUGIN = "tools/agentkit_tools/pytest_plugin.py"

@@ -60,6 +60,7 @@ ERRORS = [
     errors.StreamInterrupted("reset", "half"),
     errors.DeadlineExceeded("the run", 3.0),
     errors.BatchFailed("batches/x", "BATCH_STATE_EXPIRED", "too\nlate"),
+    errors.NotOffered("cached contents", "https://x", "HTTP 404", "Leave them out."),
     errors.InvalidRequest(400, "INVALID_ARGUMENT", "no", None, [{"@type": "x"}], "hint", "id"),
     errors.AuthenticationFailed(401, "", "no"),
     errors.NotFound(404, "NOT_FOUND", "no"),

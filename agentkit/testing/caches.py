@@ -145,6 +145,19 @@ class Caches:
         page, following = page_of(mine, query, usual=100, most=1000, profile=self._profile)
         return ({"cachedContents": [self._describe(made) for made in page]} if page else {}) | following
 
+    def complete(self, body: Mapping[str, Any], model_id: str) -> tuple[Mapping[str, Any], Mapping[str, int]]:
+        """Return a request for a model with the cached content that it names, and the tokens of that content.
+
+        Raises:
+            Refused: It names one that it cannot have.
+        """
+        name = body.get("cachedContent")
+        if not name:
+            return body, {}
+        made = self.use(name, model_id)
+        contents = [*made.body.get("contents", []), *body.get("contents", [])]
+        return {**body, **made.body, "contents": contents}, made.tokens
+
     def use(self, name: str, model_id: str) -> Cached:
         """Return what a generate request for a model names as its `cachedContent`.
 

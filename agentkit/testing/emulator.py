@@ -320,12 +320,8 @@ class Emulator:
     def _read(self, asked: Asked) -> tuple[Request, Mapping[str, int]]:
         """Return the request with the cached content that it names, and the tokens of that content."""
         backend = backend_of(self.profile)
-        body, _ = read_body(asked.body, backend=backend)
-        cached: Mapping[str, int] = {}
-        if name := body.get("cachedContent"):
-            made = self.caches.use(name, facts(asked.model).id)
-            contents = [*made.body.get("contents", []), *body.get("contents", [])]
-            body, cached = {**body, **made.body, "contents": contents}, made.tokens
+        read, _ = read_body(asked.body, backend=backend)
+        body, cached = self.caches.complete(read, facts(asked.model).id)
         request = Request(body=body, model=facts(asked.model), backend=backend, issued=self._issued)
         if self.profile == "google":
             self.files.check_used(request.contents)
@@ -365,8 +361,12 @@ class Emulator:
             message = "* CountTokensRequest: exactly one of contents and generate_content_request must be set.\n"
             raise Refused(refusal(self.profile, 400, message))
         self._require_model(asked, address)
-        counts = count_prompt(read.get("generateContentRequest") or read, facts(asked.model))
+        model = facts(asked.model)
+        body, cached = self.caches.complete(read.get("generateContentRequest") or read, model.id)
+        counts = count_prompt(body, model)
         told: dict[str, Any] = {"totalTokens": counts.total(), "promptTokensDetails": tokens_details(counts)}
+        if cached:
+            told["cachedContentTokenCount"] = sum(cached.values())
         if self.profile != "google":
             told["totalBillableCharacters"] = counts["TEXT"] * CHARACTERS_PER_TOKEN
         return told

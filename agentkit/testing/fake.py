@@ -204,10 +204,15 @@ class FakeGemini:
             self._outcomes[asked.index] = Outcome(slot)
             said = await _said_by(slot, asked)
             if not self._allows_undeclared:
-                self._outcomes[asked.index] = Outcome(slot, undeclared_calls(said, asked.body))
+                self._outcomes[asked.index] = Outcome(slot, undeclared_calls(said, self._whole(asked)))
             return said
         except Exception as failure:
             return self._refuse(asked, Outcome(slot, f"raised {type(failure).__name__}: {failure}", failure))
+
+    def _whole(self, asked: Asked) -> Mapping[str, Any]:
+        """The body of a request with the cached content that it names, where its functions may be declared."""
+        body, _ = self._emulator.caches.complete(asked.body, asked.model)
+        return body
 
     def _why_none_fits(self) -> str:
         waiting = ", ".join(slot.label for slot in open_slots(self._slots))

@@ -10,6 +10,7 @@ from agentkit.wire.batches import (
     InlinedResponses,
     ListBatchesResponse,
 )
+from agentkit.wire.caches import CachedContent, ListCachedContentsResponse
 from agentkit.wire.content import (
     AudioMetadata,
     Blob,
@@ -179,6 +180,7 @@ __all__ = [
     "Behavior",
     "Blob",
     "BlockedReason",
+    "CachedContent",
     "Candidate",
     "Citation",
     "CitationMetadata",
@@ -250,6 +252,7 @@ __all__ = [
     "LanguageHints",
     "LatLng",
     "ListBatchesResponse",
+    "ListCachedContentsResponse",
     "ListModelsResponse",
     "LogprobsResult",
     "LogprobsResultCandidate",

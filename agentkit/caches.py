@@ -1,0 +1,322 @@
+"""Cached contents: the beginning of requests, kept by the service, billed less and named in later requests.
+
+What is in a cache is not sent again: instructions, tools and their settings, contents. Sources of what is said here:
+protocol sheet, sections 10.2 and 11, and recorded exchanges.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol, Self, TypeVar, cast, runtime_checkable
+from urllib.parse import quote
+
+from agentkit._checks import check_kind, check_kinds, is_number
+from agentkit._endpoint import model_path
+from agentkit._frozen import frozen
+from agentkit.builtin import BuiltinTool
+from agentkit.errors import (
+    AuthenticationFailed,
+    ConfigurationError,
+    GeminiError,
+    NotFound,
+    NotOffered,
+    ProtocolError,
+    StatusError,
+)
+from agentkit.models import facts
+from agentkit.wire import (
+    CachedContent,
+    Content,
+    FunctionDeclaration,
+    ListCachedContentsResponse,
+    Part,
+    Tool,
+    ToolConfig,
+    WireModel,
+)
+
+__all__ = ["Cache", "Caches", "cached_name", "is_about_a_cache"]
+
+Message = TypeVar("Message", bound=WireModel)
+Dialect = Literal["json_schema", "openapi"]
+
+_PAGES = 100
+_ID = re.compile(r"[A-Za-z0-9_.-]+")
+_NAME = re.compile(r"(projects/[^/\s]+/locations/[^/\s]+/)?cachedContents/[A-Za-z0-9_.-]+")
+_ROOT = re.compile(r"(?P<root>.*/v\d\w*?)(?:/(?P<place>projects/[^/]+/locations/[^/]+))?(?:/publishers/google)?")
+
+
+@frozen
+class Cache:
+    """One cached content, as the service describes it.
+
+    Attributes:
+        name: What requests name it by: `cachedContents/...`; on Vertex AI with project and location in front.
+        model: The only model that can use it.
+        expires: When it will be gone; `extend` sets another time.
+        tokens: How much it holds; 0 if the service did not say.
+        created: When it was made.
+        display_name: Its name for people.
+    """
+
+    name: str
+    model: str
+    expires: datetime
+    tokens: int = 0
+    created: datetime | None = None
+    display_name: str = ""
+
+    @classmethod
+    def of_answer(cls, answer: CachedContent) -> Self:
+        """Return what the service told about a cached content.
+
+        Raises:
+            ProtocolError: There is no name or no time in it.
+        """
+        expires = _read_time(answer.expire_time)
+        if not answer.name or expires is None:
+            told = ", ".join(sorted(answer.raw)) or "nothing"
+            raise ProtocolError(f"The service described a cached content without its name or expiry, but with: {told}.")
+        usage = answer.usage_metadata
+        return cls(
+            name=answer.name,
+            model=answer.model or "",
+            expires=expires,
+            tokens=max(0, (usage.total_token_count if usage else None) or 0),
+            created=_read_time(answer.create_time),
+            display_name=answer.display_name or "",
+        )
+
+
+@runtime_checkable
+class Declares(Protocol):
+    """A function tool: what `@tool` makes."""
+
+    def declare(self, dialect: Dialect) -> FunctionDeclaration: ...
+
+
+class Ask(Protocol):
+    """How a client asks a neighbour endpoint: a verb, an absolute address, a body, and what the answer is."""
+
+    async def __call__(
+        self, method: str, url: str, kind: type[Message], body: bytes = b"", *, model: str = ""
+    ) -> Message: ...
+
+
+class Caches:
+    """The cached contents that a key can see: `client.caches`.
+
+    All methods raise `NotOffered` where the endpoint has no cached contents, and other `GeminiError`s as every request.
+    """
+
+    def __init__(self, ask: Ask, base_url: str, dialect: Dialect) -> None:
+        self._ask, self._base_url = ask, base_url
+        self._dialect: Dialect = dialect
+        found = _ROOT.fullmatch(base_url)
+        self._root = found["root"] if found else base_url
+        self._place = f"{found['place']}/" if found and found["place"] else ""
+
+    async def create(
+        self,
+        model: str,
+        contents: str | Content | Sequence[Content] = (),
+        *,
+        instructions: str | Content = "",
+        tools: Sequence[Declares | BuiltinTool | Tool] = (),
+        tool_config: ToolConfig | None = None,
+        ttl_s: float = 3600.0,
+        display_name: str = "",
+    ) -> Cache:
+        """Keep the beginning of requests at the service. It is billed by the hour until it expires or is deleted.
+
+        Args:
+            model: Only this model can use it; none from Gemini 4 on has cached contents.
+            contents: The beginning of the conversation. Together with the rest at least 1,024 tokens, for Pro and
+                large models 4,096: less is refused (400).
+            instructions: The system instruction.
+            tools: Functions made by `@tool`, tools that Gemini runs, or tools as they stand on the wire.
+            tool_config: How tools are used. Requests that name the cache cannot say it.
+            ttl_s: For how many seconds.
+            display_name: A name for people, up to 128 characters.
+
+        Raises:
+            ConfigurationError: Something that cannot be cached, found before asking.
+            InvalidRequest: The service does not take it, for example because it is too small.
+        """
+        if not facts(model).explicit_caching:
+            raise ConfigurationError(f"{_not_cached(model)} Send the contents themselves.")
+        fields: dict[str, Any] = {"model": self._model_name(model), "ttl": _duration(ttl_s)}
+        if read := _read_contents(contents):
+            fields["contents"] = read
+        if instructions:
+            said = Content(parts=[Part(text=instructions)]) if isinstance(instructions, str) else instructions
+            fields["system_instruction"] = said
+        if declared := _declared(tools, self._dialect):
+            fields["tools"] = declared
+            if tool_config is None and len(declared) > 1 and declared[0].function_declarations:
+                tool_config = ToolConfig.parse({"includeServerSideToolInvocations": True})
+        if tool_config is not None:
+            fields["tool_config"] = tool_config
+        if not fields.keys() & {"contents", "system_instruction", "tools"}:
+            raise ConfigurationError("There is nothing to cache. Give contents, instructions or tools.")
+        if display_name:
+            fields["display_name"] = display_name
+        body = CachedContent(**fields).encode()
+        return Cache.of_answer(await self._call("POST", "cachedContents", CachedContent, body, model=model))
+
+    async def get(self, name: str | Cache) -> Cache:
+        """Return what is known about a cached content.
+
+        Raises:
+            NotFound: It has expired, was deleted, or was made with another key.
+        """
+        return Cache.of_answer(await self._call("GET", self._path(name), CachedContent))
+
+    async def list(self) -> list[Cache]:
+        """Return all that there are, the newest first."""
+        found: list[Cache] = []
+        query = "cachedContents?pageSize=100"
+        for _ in range(_PAGES):
+            page = await self._call("GET", query, ListCachedContentsResponse)
+            found += [Cache.of_answer(one) for one in page.cached_contents or []]
+            if not page.next_page_token:
+                return found
+            query = f"cachedContents?pageSize=100&pageToken={quote(page.next_page_token, safe='')}"
+        raise ProtocolError(f"The list of cached contents at {self._base_url} has no end: {_PAGES} pages were read.")
+
+    async def extend(self, name: str | Cache, ttl_s: float) -> Cache:
+        """Let it live for `ttl_s` seconds from now on, more or less than before, and return it with its new time.
+
+        Raises:
+            NotFound: It is gone already; see `get`.
+        """
+        body = CachedContent(ttl=_duration(ttl_s)).encode()
+        return Cache.of_answer(await self._call("PATCH", f"{self._path(name)}?updateMask=ttl", CachedContent, body))
+
+    async def delete(self, name: str | Cache) -> None:
+        """Delete it, which ends what it costs.
+
+        Raises:
+            NotFound: It is gone already; see `get`.
+        """
+        await self._call("DELETE", self._path(name), WireModel)
+
+    async def _call(
+        self, method: str, path: str, kind: type[Message], body: bytes = b"", *, model: str = ""
+    ) -> Message:
+        """Ask, and say what a failure means here."""
+        place = "" if path.startswith("projects/") else self._place
+        try:
+            return await self._ask(method, f"{self._root}/{place}{path}", kind, body, model=model)
+        except AuthenticationFailed as error:
+            # Recorded: Google's endpoint answers 403 for what is gone, and cannot tell it from another key's.
+            if is_about_a_cache(error):
+                raise NotFound(*error.args) from error
+            raise
+        except (ProtocolError, StatusError) as error:
+            if _is_no_endpoint(error):
+                answer = f"HTTP {error.status}" if isinstance(error, StatusError) else "a redirect or a page"
+                instead = "Send the contents themselves: most models cache repeated beginnings without being told."
+                raise NotOffered("cached contents", self._base_url, answer, instead) from error
+            raise
+
+    def _model_name(self, model: str) -> str:
+        """Return the model as a cached content names it: on Vertex AI with all that stands in front of it."""
+        path = model_path(model)
+        return f"{self._place}publishers/google/{path}" if self._place else path
+
+    def _path(self, name: str | Cache) -> str:
+        written = name.name if isinstance(name, Cache) else str(name)
+        if _ID.fullmatch(written):
+            written = f"cachedContents/{written}"
+        if not _NAME.fullmatch(written):
+            raise ConfigurationError(f"{name!r} names no cached content. Give a Cache, or a name 'cachedContents/...'.")
+        return written
+
+
+def cached_name(cached: str | Cache | None, models: Iterable[str], instructions: object) -> str | None:
+    """Return the name that an agent's requests carry, to any of its models.
+
+    Raises:
+        ConfigurationError: The agent cannot use it.
+    """
+    if cached is None:
+        return None
+    check_kind("cached_content", cached, str | Cache, 'a Cache or its name, "cachedContents/..."')
+    name = cached.name if isinstance(cached, Cache) else cached
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(f'cached_content={name!r} is no name of a cached content: "cachedContents/...".')
+    for model in models:
+        if not facts(model).explicit_caching:
+            raise ConfigurationError(f"{_not_cached(model)} Leave out cached_content.")
+        if isinstance(cached, Cache) and facts(cached.model).id != facts(model).id:
+            raise ConfigurationError(
+                f"cached_content was made for {facts(cached.model).id!r} and serves no other model, and the agent asks "
+                f"{facts(model).id!r}. Make one with client.caches.create({model!r}, ...)."
+            )
+    if instructions:
+        raise ConfigurationError(
+            "A request that names a cached content cannot have instructions (HTTP 400). Put them into the cache, "
+            "client.caches.create(..., instructions=...), and leave them out here."
+        )
+    return name
+
+
+def is_about_a_cache(error: GeminiError) -> bool:
+    """Tell whether the service refused a request because of the cached content in it: gone, or not fit for it.
+
+    Recorded texts: "CachedContent not found (or permission denied)" (403), "Not found: cached content metadata for 1."
+    (404), "Cache content 1 is expired." (400), "Cached content model does not match the model in the request." (400).
+    """
+    if not isinstance(error, StatusError) or error.status not in (400, 403, 404):
+        return False
+    return re.search(r"cached? ?content", error.message, re.IGNORECASE) is not None
+
+
+def _is_no_endpoint(error: ProtocolError | StatusError) -> bool:
+    """Tell whether nothing is at this address: a redirect, a page, or a refusal that is not Google's."""
+    if isinstance(error, StatusError):
+        return error.status in (404, 405, 501) and error.code != "NOT_FOUND"
+    return not error.retryable
+
+
+def _not_cached(model: str) -> str:
+    return f"{facts(model).id} has no cached contents: models of Gemini 4 and newer cache by themselves."
+
+
+def _read_contents(contents: object) -> list[Content]:
+    if isinstance(contents, str):
+        return [Content(role="user", parts=[Part(text=contents)])] if contents else []
+    if isinstance(contents, Content):
+        return [contents]
+    check_kinds("contents", contents, Content, "a Content; Content.parse(...) reads JSON")
+    return list(cast("Sequence[Content]", contents))
+
+
+def _declared(tools: object, dialect: Dialect) -> list[Tool]:
+    """Return tools as they stand on the wire, the functions first."""
+    functions: list[FunctionDeclaration] = []
+    others: list[Tool] = []
+    check_kind("tools", tools, Sequence, "a list")
+    for index, tool in enumerate(cast("Sequence[object]", tools)):
+        if isinstance(tool, Tool | BuiltinTool):
+            others.append(tool if isinstance(tool, Tool) else tool.to_wire())
+        elif isinstance(tool, Declares):
+            functions.append(tool.declare(dialect))
+        else:
+            raise ConfigurationError(f"tools[{index}]={tool!r} is no tool. Decorate a function with @tool first.")
+    return [*([Tool(function_declarations=functions)] if functions else []), *others]
+
+
+def _duration(ttl_s: object) -> str:
+    if not is_number(ttl_s) or not 0 < ttl_s < 1e9:
+        raise ConfigurationError(f"ttl_s={ttl_s!r} is no time to live. Give seconds above 0.")
+    return f"{round(ttl_s, 3):g}s" if ttl_s < 1e5 else f"{round(ttl_s)}s"
+
+
+def _read_time(text: str | None) -> datetime | None:
+    try:
+        read = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
