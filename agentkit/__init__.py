@@ -26,6 +26,7 @@ from agentkit.errors import (
     LimitExceeded,
     LoopDetected,
     MalformedCall,
+    MediaFailed,
     MissingExtra,
     NotFound,
     NotOffered,
@@ -63,8 +64,10 @@ from agentkit.events import (
     TurnStarted,
 )
 from agentkit.executed import ExecutedCode
+from agentkit.files import UploadedFile
 from agentkit.many import Job, Outcome, Outcomes, Progress
-from agentkit.media import Image
+from agentkit.media import Audio, File, Image, Media, Pdf, Video
+from agentkit.media_output import Speech
 from agentkit.middleware import Middleware, ToolCall
 from agentkit.prefix_guard import PrefixGuard, PrefixReport
 from agentkit.prices import Price, known_prices
@@ -74,6 +77,7 @@ from agentkit.state import RunState
 from agentkit.stream import RunStream
 from agentkit.taint import Taint
 from agentkit.tool import Tool, tool
+from agentkit.tool_media import ToolMedia
 from agentkit.toolset import Toolset, filtered, prefixed
 from agentkit.transport import HttpRequest, HttpResponse, HttpxTransport, Transport
 from agentkit.usage import Limits, Usage
@@ -84,6 +88,7 @@ __all__ = [
     "Agent",
     "AgentKitError",
     "ApprovalRequest",
+    "Audio",
     "AuthenticationFailed",
     "AutoCache",
     "Batch",
@@ -104,6 +109,7 @@ __all__ = [
     "EmptyResponse",
     "Event",
     "ExecutedCode",
+    "File",
     "FileSearch",
     "GeminiClient",
     "GeminiError",
@@ -120,6 +126,8 @@ __all__ = [
     "LoopDetected",
     "LoopFound",
     "MalformedCall",
+    "Media",
+    "MediaFailed",
     "Middleware",
     "MissingExtra",
     "ModelChanged",
@@ -130,6 +138,7 @@ __all__ = [
     "OutputInvalid",
     "PartialOutput",
     "Paused",
+    "Pdf",
     "PrefixGuard",
     "PrefixReport",
     "Price",
@@ -150,6 +159,7 @@ __all__ = [
     "RunState",
     "RunStream",
     "ServerError",
+    "Speech",
     "StateInvalid",
     "StatusError",
     "StreamInterrupted",
@@ -163,14 +173,17 @@ __all__ = [
     "ToolError",
     "ToolFailed",
     "ToolFinished",
+    "ToolMedia",
     "ToolProgress",
     "ToolStarted",
     "Toolset",
     "Transport",
     "TurnFinished",
     "TurnStarted",
+    "UploadedFile",
     "UrlContext",
     "Usage",
+    "Video",
     "__version__",
     "approve",
     "deny",

@@ -25,6 +25,8 @@ __all__ = [
     "hidden",
     "hidden_values",
     "model_path",
+    "shown_address",
+    "upload_root",
 ]
 
 EndpointKind = Literal["google", "vertex", "comet", "other"]
@@ -170,6 +172,13 @@ def api_root(base_url: str, api_version: str, *, allow_insecure_http: bool) -> s
     return "/".join([f"{parts.scheme}://{shown_host}{port}", *segments])
 
 
+def upload_root(root: str) -> str:
+    """Return the URL under which files are uploaded: `https://host/v1beta` -> `https://host/upload/v1beta`."""
+    segments = root.split("/")
+    at = next((index for index, segment in enumerate(segments) if _VERSION.fullmatch(segment)), len(segments))
+    return "/".join([*segments[:at], "upload", *segments[at:]])
+
+
 def _split(base_url: object) -> SplitResult:
     """Split and check. Messages show the URL only where it can hold no secret."""
     if not isinstance(base_url, str):
@@ -214,6 +223,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def shown_address(url: str) -> str:
+    """Return an address without its query, which may hold a signature, and without a password."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"[:200]
+    except ValueError:
+        return "this address"
 
 
 def model_path(model: str) -> str:

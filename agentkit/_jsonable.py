@@ -22,14 +22,25 @@ import json
 import math
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Callable, ItemsView, Iterator, KeysView, Mapping, Sequence, Set, ValuesView
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    Sequence,
+    Set,
+    ValuesView,
+)
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import PurePath
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from uuid import UUID
 
 import pydantic
@@ -63,15 +74,32 @@ class NotJsonable(TypeError):
         return f"{self.where} is {self.found}, which JSON cannot hold. {self.fix}"
 
 
-def to_jsonable(value: object, *, max_depth: int = 100) -> Any:
+class Taker(Protocol):
+    """Takes some values out, and says what stands in their place."""
+
+    def takes(self, value: object) -> bool:
+        """Tell whether this is one of them."""
+        ...
+
+    def __call__(self, value: object) -> Any:
+        """Take it, and return the JSON to put in its place."""
+        ...
+
+
+def to_jsonable(value: object, *, max_depth: int = 100, take: Taker | None = None) -> Any:
     """Return `value` as None, bool, int, float, str, list or dict, all the way down and sharing nothing with `value`.
 
     `json.dumps(..., allow_nan=False)` takes whatever comes back. The head of this file says what becomes what.
 
+    Args:
+        value: Anything.
+        max_depth: How deep it may be nested.
+        take: Asked first about each value that is no plain one.
+
     Raises:
         NotJsonable: Something inside cannot be JSON, contains itself, or is nested deeper than `max_depth`.
     """
-    conversion = _Conversion(max_depth)
+    conversion = _Conversion(max_depth, take)
     try:
         return conversion.convert(value)
     except RecursionError as error:
@@ -81,8 +109,8 @@ def to_jsonable(value: object, *, max_depth: int = 100) -> Any:
 class _Conversion:
     """One walk over one value: knows the way to where it stands, and which containers are open."""
 
-    def __init__(self, max_depth: int) -> None:
-        self._max_depth = max_depth
+    def __init__(self, max_depth: int, take: Taker | None) -> None:
+        self._max_depth, self._take = max_depth, take
         self._path: list[str] = ["result"]
         self._open: set[int] = set()
 
@@ -132,6 +160,8 @@ class _Conversion:
         return value
 
     def _composite(self, value: object) -> Any:
+        if self._take is not None and self._take.takes(value):
+            return self._take(value)
         if isinstance(value, Enum):
             return self.convert(value.value)
         if isinstance(value, pydantic.BaseModel):
@@ -151,12 +181,16 @@ class _Conversion:
     def _model(self, value: "pydantic.BaseModel") -> Any:
         """Ask the model first: it may have serializers of its own. If they fail, its fields are taken as they are.
 
-        Not in pydantic's JSON mode: that consumes iterators, and has other rules for bytes and decimals.
+        Not in pydantic's JSON mode: that consumes iterators, and has other rules for bytes and decimals. A model that
+        holds what is to be taken is not asked: it would turn that into an object.
         """
+        names = [*type(value).model_fields, *(value.model_extra or {})]
+        if self._take is not None and _reaches(value, self._take.takes):
+            return self._fields(value, names)
         try:
             plain = value.model_dump(by_alias=True, warnings=False)
         except Exception:  # whatever a user's serializer raises
-            return self._fields(value, [*type(value).model_fields, *(value.model_extra or {})])
+            return self._fields(value, names)
         return self.convert(plain)
 
     def _fields(self, value: object, names: list[str]) -> dict[str, Any]:
@@ -216,6 +250,19 @@ class _Conversion:
             return answer()
         except Exception as error:
             raise self.refuse(f"a value that raised {type(error).__name__} when read", "Return plain data.") from error
+
+
+def _reaches(value: object, is_meant: Callable[[object], bool], depth: int = 6) -> bool:
+    """Tell whether a model holds such a value, also in its lists, dicts and models; six levels are looked at."""
+    if is_meant(value):
+        return True
+    if isinstance(value, pydantic.BaseModel):
+        held: Iterable[object] = vars(value).values()
+    elif isinstance(value, dict):
+        held = cast("dict[object, object]", value).values()
+    else:
+        held = cast("Iterable[object]", value) if isinstance(value, list | tuple | set) else ()
+    return depth > 0 and any(_reaches(one, is_meant, depth - 1) for one in held if not _is_plain(one))
 
 
 def _is_plain(value: object) -> bool:

@@ -16,6 +16,7 @@ SECRET_NAMES = re.compile(r"(api[-_]?key|[-_]key|authorization|token|secret|pass
 _SECRET_SHAPES = re.compile(
     r"AIza[0-9A-Za-z_\-]{20,}|\bsk-[0-9A-Za-z_\-]{16,}|\bya29\.[0-9A-Za-z_\-.]+"
     r"|(?<=Bearer )[^\s\"']+|(?<=[?&]key=)[^&\s\"']+"
+    r"|(?<=[?&]upload_id=)[^&\s\"']+"
 )
 REDACTED = "[redacted]"
 _SHORT = 8

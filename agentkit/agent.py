@@ -19,8 +19,10 @@ from agentkit.context import RunContext, emit_nowhere
 from agentkit.errors import AgentKitError, ConfigurationError, RunFailed, StateInvalid
 from agentkit.loop import drive
 from agentkit.many import Job, OnProgress, Outcome, Outcomes, gather_outcomes, open_outcomes
+from agentkit.media_output import Speech, media_config
 from agentkit.middleware import Middleware
 from agentkit.output import FINAL_ANSWER, OutputCheck, OutputMode, OutputSpec
+from agentkit.prompt import Prompt, read_prompt
 from agentkit.result import RunResult
 from agentkit.rounds import run_rounds
 from agentkit.run import Ask, Run, check_prices_known
@@ -40,7 +42,6 @@ Out = TypeVar("Out")
 D = TypeVar("D")  # what the constructor's overloads make of `deps_type`
 O = TypeVar("O")  # noqa: E741  # and of `output`
 
-Prompt = str | Content | Sequence[Part]
 Prompts = Iterable[Prompt | RunState | Job] | AsyncIterable[Prompt | RunState | Job]
 Models = str | Sequence[str]
 Instructions = str | Callable[[RunContext[Any]], str]
@@ -72,6 +73,9 @@ class AgentOptions(GenerationSettings, total=False):
     output_mode: OutputMode
     output_retries: int
     output_check: OutputCheck | None
+    speech: Speech | None
+    aspect_ratio: str | None
+    image_size: str | None
 
 
 class Agent(Generic[Deps, Out]):
@@ -80,7 +84,7 @@ class Agent(Generic[Deps, Out]):
     Args:
         model: The model's id, for example `"gemini-3-flash-preview"`; or several: when one is overloaded, unknown or
             out of quota, also after retries, the run goes on with the next one (`ModelChanged`).
-        output: The type of the answer: `str`, or any type that pydantic can describe.
+        output: The type of the answer: `str`, any type that pydantic can describe, or `Image` or `Audio`.
         deps_type: The type of `deps`, for type checkers only.
         instructions: The system instruction, or a function of the run's context that returns it.
         tools: Functions, tools, toolsets, and tools that Gemini runs (`GoogleSearch()`).
@@ -116,6 +120,9 @@ class Agent(Generic[Deps, Out]):
         output_check: A function, async or not, of the run's context and an answer that fits the type. It may raise
             `ToolError`, whose words go to the model, which answers again; what it returns, if not None, replaces the
             answer. Validators of the type may raise `ToolError`, too. A run that is resumed may check an answer again.
+        speech: How spoken answers sound: `Speech("Kore")`.
+        aspect_ratio: Of images in answers, for example `"16:9"`.
+        image_size: Of images in answers: `"1K"`, `"2K"` or `"4K"`.
         **generation: Fields of `generationConfig` by name: `temperature=0`, `seed=7`, `max_output_tokens=500`,
             `stop_sequences=[...]`, `top_p`, `media_resolution` and the others of `GenerationSettings`.
 
@@ -165,6 +172,9 @@ class Agent(Generic[Deps, Out]):
         output_mode: OutputMode = "auto",
         output_retries: int = 2,
         output_check: OutputCheck | None = None,
+        speech: Speech | None = None,
+        aspect_ratio: str | None = None,
+        image_size: str | None = None,
         **generation: Unpack[GenerationSettings],
     ) -> None:
         models = _read_models(model)
@@ -179,6 +189,7 @@ class Agent(Generic[Deps, Out]):
         check_choice("combine", combine, get_args(Combine))
         check_kind("limits", limits, Limits | None, "Limits(...)")
         check_kinds("middleware", middleware, Middleware, "a Middleware")
+        check_kind("speech", speech, Speech | None, 'Speech("Kore")')
         self.model, *fallbacks = models
         self.fallbacks = tuple(fallbacks)
         self.instructions = instructions
@@ -194,7 +205,7 @@ class Agent(Generic[Deps, Out]):
         self._actions = _read_actions(self._builtins, self.tools)
         self._client = client
         self.tool_choice = read_choice(tool_choice)
-        self._settings = read_settings(
+        settings = read_settings(
             generation=cast("Mapping[str, Any]", generation),
             thinking=thinking,
             include_thoughts=include_thoughts,
@@ -205,9 +216,19 @@ class Agent(Generic[Deps, Out]):
             cached_content=cached_name(cached_content, models, instructions),
             extra=extra,
         )
+        self.output.refuse_second_format(settings.generation)
+        config = media_config(
+            models,
+            self.output.media,
+            settings.generation,
+            speech=speech,
+            aspect_ratio=aspect_ratio,
+            image_size=image_size,
+            has_functions=bool(self._tools or self._toolsets),
+        )
+        self._settings = replace(settings, generation=config)
         for one in models:
             self._settings.check(one)
-        self.output.refuse_second_format(self._settings.generation)
         for note in self.notes:
             log.warning("agent.note", note=note)
 
@@ -243,7 +264,7 @@ class Agent(Generic[Deps, Out]):
         """Run until there is an answer, or a call that a person must decide about (`result.paused`).
 
         Args:
-            prompt: Text, a Content, or parts.
+            prompt: A text, a Content, or a list of texts, parts and media: `["What is it?", Image.from_path("a.png")]`.
             deps: What tools find in `RunContext.deps`.
             history: What was said before, for example `result.contents` of an earlier run.
             client: Where to ask in this run, instead of the agent's own client: another key, or a test's.
@@ -515,7 +536,7 @@ class Agent(Generic[Deps, Out]):
     def _begin(self, prompt: Prompt, history: Sequence[Content]) -> RunState:
         if not isinstance(history, History):  # that one holds nothing else
             check_kinds("history", history, Content, "a Content; Content.parse(...) reads JSON")
-        return RunState.begin(self.model, _read_prompt(prompt), history)
+        return RunState.begin(self.model, read_prompt(prompt, self.model), history)
 
     def _chosen(self, client: GeminiClient | None) -> GeminiClient:
         check_kind("client", client, GeminiClient | None, "a GeminiClient")
@@ -631,20 +652,6 @@ def _read_actions(builtins: Iterable[BuiltinTool], tools: Sequence[Tool[..., Any
             f"ComputerUse: {both[0]!r} stands in actions=[...] and in exclude=[...]. Take it out of one of them."
         )
     return actions
-
-
-def _read_prompt(prompt: Prompt) -> Content:
-    """Return the prompt as a user content; an empty one is refused, because the service would answer with an error."""
-    if isinstance(prompt, Content):
-        return prompt
-    if isinstance(prompt, str):
-        if not prompt.strip():
-            raise ConfigurationError("The prompt is empty. Say what the agent should do.")
-        return Content(role="user", parts=[Part(text=prompt)])
-    parts = list(prompt) if isinstance(prompt, Iterable) else []  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-    if not parts or not all(isinstance(part, Part) for part in parts):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise ConfigurationError("A prompt is a text, a Content, or a list with at least one Part.")
-    return Content(role="user", parts=parts)
 
 
 def _reopen(state: RunState, decisions: Mapping[str, Decision] | None) -> RunState:

@@ -1,7 +1,7 @@
 """The calls of one answer: consent, stages, errors. Every call ends in exactly one response, or waits for a person."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,7 +23,8 @@ from agentkit.run import Run
 from agentkit.schema import ArgumentsInvalid
 from agentkit.state import PendingCall, meant_name
 from agentkit.tool import Tool
-from agentkit.wire import FunctionResponse
+from agentkit.tool_media import split_media
+from agentkit.wire import FunctionResponse, FunctionResponsePart
 
 __all__ = ["answer_calls"]
 
@@ -189,10 +190,11 @@ async def _answer(run: AnyRun, job: _Job, limiter: anyio.CapacityLimiter) -> Non
         if run.middleware:
             response = _checked(response)
         run.state.usage += run.nesting.take()
+        response, media = split_media(response)
         short = clipped(response, tool.max_result_bytes, call.key)
         if short is not response:
             run.state.whole_results[call.key] = response
-        await _finish(run, call, short, started, "; ".join(trouble))
+        await _finish(run, call, short, started, "; ".join(trouble), media)
 
 
 def _checked(response: object) -> Response:
@@ -226,10 +228,18 @@ async def _take_final_answer(run: AnyRun, call: PendingCall) -> None:
         await _finish(run, call, {"output": "accepted"}, started, "")
 
 
-async def _finish(run: AnyRun, call: PendingCall, response: Response, started: float, error: str) -> None:
+async def _finish(
+    run: AnyRun,
+    call: PendingCall,
+    response: Response,
+    started: float,
+    error: str,
+    media: Sequence[FunctionResponsePart] = (),
+) -> None:
     """Keep the response, with the id that the model gave (none is made up), and tell who watches."""
     call.waiting = False
     answer = FunctionResponse(name=call.name, response=dict(response))
+    answer = answer.replace(parts=list(media)) if media else answer
     call.response = answer if call.call.id is None else answer.replace(id=call.call.id)
     await run.emit(
         ToolFinished(

@@ -5,13 +5,13 @@ Retries, errors and limits are here; HTTP itself is in `transport.py`, the messa
 
 import json
 import os
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType, TracebackType
 from typing import Literal, NoReturn, Self, TypeVar, Unpack, cast, get_args
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled, current_token
@@ -36,6 +36,7 @@ from agentkit._frozen import frozen
 from agentkit._log import SECRET_NAMES, get_logger, redact
 from agentkit._status import Asked
 from agentkit._token import TOKEN_SOURCE, TokenFunction, TokenSource
+from agentkit._upload import Answered
 from agentkit._vertex import VertexOptions, vertex_url
 from agentkit.batches import Batches
 from agentkit.caches import Caches
@@ -49,6 +50,7 @@ from agentkit.errors import (
     StatusError,
     StreamInterrupted,
 )
+from agentkit.files import Files
 from agentkit.prices import Price, check_prices, find_price, known_prices, model_id
 from agentkit.retry import Retry, RetryBudget, RetryNotice
 from agentkit.transport import HttpRequest, HttpResponse, HttpxTransport, Timeouts, Transport
@@ -246,6 +248,11 @@ class GeminiClient:
     def schema_dialect(self) -> SchemaDialect:
         """How functions are declared."""
         return self._schema_dialect
+
+    @property
+    def files(self) -> Files:
+        """Uploaded files, where the endpoint takes them."""
+        return Files(self.connect, self._settings.root, self._settings.endpoint)
 
     @property
     def caches(self) -> Caches:
@@ -453,14 +460,44 @@ class Connection:
             query = f"models?pageSize=1000&pageToken={quote(page.next_page_token, safe='')}"
         raise ProtocolError(f"The list of models at {self._settings.root} has no end: {_MODEL_PAGES} pages were read.")
 
+    async def exchange(
+        self, request: HttpRequest, *, again: Callable[[], Awaitable[HttpRequest]] | None = None
+    ) -> Answered:
+        """Send any request and return the whole of a good answer; failures that may heal are asked again.
+
+        The headers of the client, its key among them, go along to its own host only.
+
+        Args:
+            request: Without the key.
+            again: Makes the request for each further attempt; the same one is sent if it is not given.
+
+        Raises:
+            GeminiError: With `attempts` and `elapsed_s`.
+        """
+        asked, settings = self._asked(""), self._settings
+        attempts = Attempts(settings.retry, settings.budget, None, asked, renews=settings.token is not None)
+        while True:
+            headers = {**(settings.headers if self._is_ours(request.url) else {}), **request.headers}
+            sent = HttpRequest(method=request.method, url=request.url, headers=headers, body=request.body)
+            try:
+                async with self._answer(sent, asked) as response:
+                    body = await read_body(response, settings.max_response_bytes)
+            except GeminiError as error:
+                failure = error
+            else:
+                attempts.succeeded()
+                return Answered(headers=response.headers, body=body)
+            await attempts.failed(failure)
+            request = request if again is None else await again()
+
     async def call(
-        self, verb: str, place: str, kind: type[Message], body: bytes = b"", *, model: str = "", repeats: bool = True
+        self, method: str, url: str, kind: type[Message], body: bytes = b"", *, model: str = "", repeats: bool = True
     ) -> Message:
         """Ask for what stands beside the models.
 
         Args:
-            verb: `"GET"`, `"POST"`, `"PATCH"` or `"DELETE"`.
-            place: Below the version, with its query: `"batches/x"`; or a whole address at the same host.
+            method: `"GET"`, `"POST"`, `"PATCH"` or `"DELETE"`.
+            url: Below the version, with its query: `"batches/x"`; or a whole address at the same host.
             kind: The message that is answered. An empty answer to a DELETE counts as `{}`.
             body: JSON.
             model: The model it is about, for error messages.
@@ -469,7 +506,7 @@ class Connection:
         Raises:
             GeminiError: As `generate`.
         """
-        return await self._ask(self._request(verb, place, body), self._asked(model), kind, None, repeats=repeats)
+        return await self._ask(self._request(method, url, body), self._asked(model), kind, None, repeats=repeats)
 
     async def _ask(
         self,
@@ -505,7 +542,7 @@ class Connection:
     @asynccontextmanager
     async def _answer(self, request: HttpRequest, asked: Asked) -> AsyncGenerator[HttpResponse, None]:
         """Send one request; inside the block there is an answer with a good status."""
-        token = self._settings.token
+        token = self._settings.token if self._is_ours(request.url) else None
         await checkpoint_if_cancelled()  # a run that is over sends nothing
         request = request if token is None else await token.sign(request)
         begun = anyio.current_time()
@@ -519,6 +556,10 @@ class Connection:
             if token is not None and error.status == HTTPStatus.UNAUTHORIZED:
                 token.refused(request)
             raise
+
+    def _is_ours(self, url: str) -> bool:
+        """Whether the key and tokens may go there."""
+        return urlsplit(url)[:2] == urlsplit(self._settings.root)[:2]
 
     def _asked(self, model: str) -> Asked:
         settings = self._settings

@@ -10,6 +10,7 @@ AgentKitError
 │   ├── ConnectionFailed, ProtocolError, ResponseTooLarge, StreamInterrupted, DeadlineExceeded, BatchFailed, NotOffered
 │   └── StatusError                 the API answered with an error
 │       └── InvalidRequest, AuthenticationFailed, NotFound, RateLimited, ServerError
+├── MediaFailed                     a file could not be downloaded, or the service could not use it
 ├── RunError                        a run ended without an answer
 │   └── ResponseBlocked, ResponseTruncated, EmptyResponse, MalformedCall, OutputInvalid, LimitExceeded,
 │       LoopDetected, ToolFailed, RunFailed
@@ -37,6 +38,7 @@ __all__ = [
     "LimitExceeded",
     "LoopDetected",
     "MalformedCall",
+    "MediaFailed",
     "MissingExtra",
     "NotFound",
     "NotOffered",
@@ -99,6 +101,22 @@ class MissingExtra(ConfigurationError, ImportError):
 
 class StateInvalid(AgentKitError):
     """A saved run is damaged, of a newer version, or does not fit the agent that should continue it."""
+
+
+class MediaFailed(AgentKitError):
+    """A file could not be downloaded, or the service could not use it.
+
+    Attributes:
+        what: Its address without the query, or its name.
+        reason: What went wrong.
+    """
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(what, reason)
+        self.what, self.reason = what, reason
+
+    def __str__(self) -> str:
+        return f"{self.what!r} cannot be used: {self.reason.rstrip('.')}."
 
 
 class GeminiError(AgentKitError):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from agentkit.media import Image, read_images
+from agentkit.media import Image, read_media
 from agentkit.wire import Part
 
 __all__ = ["ExecutedCode"]
@@ -40,5 +40,5 @@ def read_code(parts: Iterable[Part]) -> list[ExecutedCode]:
             outcome, output = str(result.outcome or ""), found[-1].output + (result.output or "")
             found[-1] = replace(found[-1], outcome=outcome, output=output)
         elif found:
-            found[-1] = replace(found[-1], images=(*found[-1].images, *read_images([part])))
+            found[-1] = replace(found[-1], images=(*found[-1].images, *read_media([part], Image)))
     return found

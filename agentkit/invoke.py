@@ -8,7 +8,7 @@ from typing import Any, cast
 import anyio
 
 from agentkit._arguments import without_surrogates
-from agentkit._jsonable import NotJsonable, to_jsonable
+from agentkit._jsonable import NotJsonable, Taker, to_jsonable
 from agentkit._log import get_logger
 from agentkit._steps import Patience, run_in_task, watch_steps
 from agentkit._threads import TooManyThreads, threads_left_behind
@@ -17,6 +17,7 @@ from agentkit.run import Run
 from agentkit.schema import ArgumentsInvalid
 from agentkit.state import PendingCall, ToolFailure
 from agentkit.tool import Tool
+from agentkit.tool_media import MediaTaker
 
 __all__ = ["as_response", "invoke"]
 
@@ -47,7 +48,8 @@ async def invoke(
     try:
         with anyio.move_on_after(timeout_s):
             try:
-                return as_response(await run_in_task(work, patience))
+                taken = MediaTaker(tool.name, run.state.model)
+                return taken.attach(as_response(await run_in_task(work, patience), taken))
             finally:
                 if patience.is_over:
                     _tell_stubborn(run, tool)
@@ -58,13 +60,13 @@ async def invoke(
         return {"error": without_surrogates("\n".join(dict.fromkeys(sentences)))}
 
 
-def as_response(result: object) -> Response:
-    """Return a JSON object as it is and anything else as `{"output": value}`.
+def as_response(result: object, take: Taker | None = None) -> Response:
+    """Return a JSON object as it is and anything else as `{"output": value}`; `take` is that of `to_jsonable`.
 
     Raises:
         NotJsonable: It holds something that JSON cannot.
     """
-    value: Any = to_jsonable(result)
+    value: Any = to_jsonable(result, take=take)
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"output": value}
 
 

@@ -11,6 +11,8 @@ from agentkit._frozen import frozen
 from agentkit._output_type import read_output_type
 from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError, OutputInvalid, ToolError
+from agentkit.media import Media
+from agentkit.media_output import media_kind, read_output
 from agentkit.models import facts
 from agentkit.schema import ArgumentsInvalid, TypeReader, to_openapi
 from agentkit.wire import Content, FunctionDeclaration, Schema
@@ -36,6 +38,7 @@ class OutputSpec(Generic[Out]):
     Attributes:
         reader: Reads the type; None for plain text.
         wrapped: Whether the schema had to be wrapped in `{"value": ...}`, because a function takes an object.
+        media: What the answer is, if it is an image or speech.
         choices: The texts of an Enum or Literal that holds nothing else; empty for other types.
         mode: How the caller wants it to be asked for.
         retries: How often an answer that does not fit goes back to the model.
@@ -44,6 +47,7 @@ class OutputSpec(Generic[Out]):
 
     reader: TypeReader[Out] | None = None
     wrapped: bool = False
+    media: type[Media] | None = None
     choices: tuple[str, ...] = ()
     mode: OutputMode = "auto"
     retries: int = 2
@@ -58,7 +62,7 @@ class OutputSpec(Generic[Out]):
         retries: int = 2,
         check: OutputCheck | None = None,
     ) -> "OutputSpec[Out]":
-        """Return the spec for `output`: `str` for text, else any type that pydantic can describe.
+        """Return the spec for `output`: `str` for text, `Image`, `Audio`, else any type that pydantic can describe.
 
         Raises:
             ConfigurationError: The type cannot be described to the model, or not asked for in this mode.
@@ -74,6 +78,12 @@ class OutputSpec(Generic[Out]):
                     f"output_mode={mode!r} needs a type in output=...; without one, answers are text."
                 )
             return cls(retries=retries, check=check)
+        if (media := media_kind(output)) is not None:
+            if mode != "auto":
+                raise ConfigurationError(
+                    f"output_mode={mode!r} is about typed answers, and {output!r} is no such type."
+                )
+            return cls(media=media, retries=retries, check=check)
         reader: TypeReader[Out] = read_output_type(output)
         wrapped = reader.schema.get("type") != "object" and "properties" not in reader.schema
         choices = _choices(reader.schema)
@@ -170,6 +180,8 @@ class OutputSpec(Generic[Out]):
         """
         if final is not None:
             return self.read_call(final)
+        if self.media is not None:
+            return cast(Out, read_output(content.parts or [], self.media))
         text = content.text
         if self.reader is None:
             return cast(Out, text)  # plain text: Out is str

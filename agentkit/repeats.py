@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from agentkit._frozen import frozen
+from agentkit._placing import digests, is_moved
 from agentkit.state import PendingCall, RunState
-from agentkit.wire import Content, FunctionCall, FunctionResponse
+from agentkit.wire import Content, FunctionCall, FunctionResponse, Part
 
 __all__ = ["Repeat", "find_repeat"]
 
@@ -86,7 +87,10 @@ def _rounds(state: RunState) -> Iterator[_Round]:
         yield _of_pending(state.pending)
     index = len(state.contents) - (2 if state.pending else 1)
     while index > max(state.loop_start, state.start):
-        round_ = _of_contents(state.contents[index - 1], state.contents[index])
+        media: Sequence[Part] = ()
+        if is_moved(state.contents[index]):
+            media, index = state.contents[index].parts or [], index - 1
+        round_ = _of_contents(state.contents[index - 1], state.contents[index], media)
         if round_ is None:
             return
         yield round_
@@ -97,17 +101,21 @@ def _of_pending(pending: Sequence[PendingCall]) -> _Round:
     return _round([one.call for one in pending], [one.response for one in pending if one.response is not None])
 
 
-def _of_contents(asked: Content, told: Content) -> _Round | None:
+def _of_contents(asked: Content, told: Content, media: Sequence[Part]) -> _Round | None:
     responses = [part.function_response for part in told.parts or [] if part.function_response is not None]
-    return _round(asked.function_calls, responses) if asked.role == "model" and responses else None
+    return _round(asked.function_calls, responses, media) if asked.role == "model" and responses else None
 
 
-def _round(calls: Sequence[FunctionCall], responses: Sequence[FunctionResponse]) -> _Round:
+def _round(
+    calls: Sequence[FunctionCall], responses: Sequence[FunctionResponse], moved_media: Sequence[Part] = ()
+) -> _Round:
+    held = [part for response in responses for part in response.parts or []]
+    media = digests([*held, *(part for part in moved_media if part.text is None)])
     answers: list[Any] = [response.response for response in responses]
     failed = answers and all(isinstance(answer, dict) and "error" in answer for answer in answers)
     return _Round(
         asked=_written([(call.name, call.to_wire().get("args")) for call in calls]),
-        told=_written(answers),
+        told=_written([answers, media]),
         tools=tuple(call.name or "" for call in calls),
         errors=tuple(_written(answer["error"]) for answer in answers) if failed else None,
     )

@@ -10,8 +10,10 @@ from agentkit.citations import Citation, read_citations
 from agentkit.cited import CitedForm, cited
 from agentkit.errors import RunError
 from agentkit.executed import ExecutedCode, read_code
-from agentkit.media import Image, read_images
+from agentkit.media import Audio, Image, Media, read_media
+from agentkit.media_output import read_answer, read_speech
 from agentkit.state import RunState, ToolFailure
+from agentkit.tool_media import ToolMedia, read_tool_media
 from agentkit.usage import Usage
 from agentkit.wire import Candidate, Content, GroundingMetadata, Part
 
@@ -70,8 +72,7 @@ class RunResult(Generic[Out]):
     @property
     def text(self) -> str:
         """The text of the last answer, whatever the output type."""
-        last = next(self._answers(newest_first=True), None)
-        return last.text if last else ""
+        return Content(parts=self._last_parts()).text
 
     @property
     def thoughts(self) -> str:
@@ -145,7 +146,23 @@ class RunResult(Generic[Out]):
     @property
     def images(self) -> list[Image]:
         """The images that came in this run's answers, those of side requests last."""
-        return [*read_images(self._parts()), *(image for parts in self._aside_parts() for image in read_images(parts))]
+        parts = [*self._parts(), *(part for aside in self._aside_parts() for part in aside)]
+        return list(read_media((part for part in parts if not part.thought), Image))
+
+    @property
+    def audio(self) -> Audio | None:
+        """The speech of the last answer; None if it says nothing."""
+        return read_speech(self._last_parts())
+
+    @property
+    def interleaved(self) -> list[str | Media]:
+        """The last answer in its order: texts, images and sound."""
+        return read_answer(self._last_parts())
+
+    @property
+    def tool_media(self) -> list[ToolMedia]:
+        """The media that tools returned in this run, and where the model got each."""
+        return list(read_tool_media(self.state.contents[self.state.start + 1 :]))
 
     @property
     def whole_results(self) -> Mapping[str, Any]:
@@ -160,6 +177,10 @@ class RunResult(Generic[Out]):
     def _answers(self, *, newest_first: bool = False) -> Iterator[Content]:
         contents = self.state.contents[self.state.start :]
         return (content for content in (reversed(contents) if newest_first else contents) if content.role == "model")
+
+    def _last_parts(self) -> list[Part]:
+        last = next(self._answers(newest_first=True), None)
+        return list(last.parts or []) if last else []
 
     def _parts(self) -> Iterator[Part]:
         return (part for content in self._answers() for part in content.parts or [])

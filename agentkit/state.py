@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from types import NoneType
 from typing import Any, Literal, Self, cast, get_args
 
+from agentkit._placing import place_media
 from agentkit.approval import ApprovalRequest
 from agentkit.errors import OutputInvalid, StateInvalid
 from agentkit.history import mended, open_calls
@@ -180,15 +181,17 @@ class RunState:
     def close_calls(self, note: str = "") -> None:
         """Append the one user content that answers every call, in the order asked.
 
-        `note` is told to the model in the last response: the content must hold nothing but responses.
+        `note` is told to the model in the last response: the content must hold nothing but responses. Media that the
+        model does not take there follow in a content of their own.
         """
         if note and (last := self.pending[-1].response) is not None:
             self.pending[-1].response = last.replace(response={**last.response, "note": note})
-        parts = [Part(function_response=call.response) for call in self.pending if call.response is not None]
-        if len(parts) != len(self.pending):
+        responses = [call.response for call in self.pending if call.response is not None]
+        if len(responses) != len(self.pending):
             raise ValueError("close_calls() needs a response for every pending call")
-        self.contents.append(Content(role="user", parts=parts))
-        self.usage += Usage(tool_calls=len(parts))
+        for content in place_media(responses, self.model):
+            self.contents.append(content)
+        self.usage += Usage(tool_calls=len(responses))
         self.pending = []
 
     def change_model(self, model: str) -> None:

@@ -76,7 +76,7 @@ class Tool(Generic[P, R]):
         unknown_args: What happens to arguments that the function does not have: `"refuse"` the call and tell the
             model, or `"drop"` them.
         max_result_bytes: The longest result that the model gets whole; of a longer one it gets head and tail, and the
-            run keeps the whole (`RunResult.whole_results`). None for no limit.
+            run keeps the whole (`RunResult.whole_results`). None for no limit. Media in a result do not count.
     """
 
     name: str

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agentkit.testing import Emulator, call, code, error, grounding, part, places, search, stream, text
+from agentkit.testing import Emulator, call, code, error, grounding, media, part, places, search, stream, text
 from agentkit.testing.offline import answer
 from agentkit.testing.server import serve
 from tests.answered import told
+from tests.media_files import MP4, PNG, RAW_SOUND, SAMPLES, base64_of
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -47,6 +48,7 @@ PLANNED = {
 SCRIPTED = (
     *("thinking", "search", "code_execution", "resume_later", "structured_stream", "taint", "batch"),
     *("combine", "citations", "maps", "fallback", "vertex", "caching", "compaction"),
+    *("image_input", "upload_file", "image_output", "speech", "tool_returns_image"),
 )
 
 
@@ -312,3 +314,65 @@ def test_vertex_is_asked_with_the_token_over_the_path_of_the_project(tmp_path: P
     assert printed.endswith("\nStock of lamp: 4.\n")
     assert {asked.path for asked in vertex.asked} == {f"{place}/models/gemini-3-flash-preview:generateContent"}
     assert not vertex.findings
+
+
+def test_an_image_is_asked_about(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "dot.png").write_bytes(PNG)
+    emulator.reply(text("A dot."))
+
+    printed = run_example("image_input", emulator, tmp_path, ["dot.png"])
+
+    assert printed == "image/png\nA dot.\n"
+    assert emulator.requests[0]["contents"][0]["parts"][1]["inlineData"]["data"] == base64_of(PNG)
+    assert not emulator.findings
+
+
+def test_a_large_file_is_uploaded_asked_about_and_deleted(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "talk.mp4").write_bytes(MP4 + bytes(9_000_000))
+    emulator.reply(text("About Oslo."))
+    emulator.reply(text("For tourists."))
+
+    printed = run_example("upload_file", emulator, tmp_path, ["talk.mp4"])
+
+    assert printed == (
+        "8,388,608 of 9,000,040 bytes\n9,000,040 of 9,000,040 bytes\nvideo/mp4 ACTIVE\nAbout Oslo.\nFor tourists.\n"
+    )
+    assert emulator.files.list({}, "") == {}
+    assert not emulator.findings
+
+
+def test_an_image_is_drawn_and_changed(emulator: Emulator, tmp_path: Path) -> None:
+    drawn = media(base64_of(PNG), "image/png")
+    emulator.reply(drawn)
+    emulator.reply(text("I made it dark."), drawn)
+
+    printed = run_example("image_output", emulator, tmp_path)
+
+    assert printed == "saved as harbour.png\nI made it dark.\nimage/png\nsaved as night.png\n"
+    assert (tmp_path / "night.png").read_bytes() == PNG
+    [sent_back] = emulator.requests[1]["contents"][1]["parts"][:1]
+    assert sent_back["thoughtSignature"]
+    assert not emulator.findings
+
+
+def test_speech_is_saved_as_wav(emulator: Emulator, tmp_path: Path) -> None:
+    for _ in range(2):
+        emulator.reply(media(base64_of(SAMPLES), RAW_SOUND))
+
+    printed = run_example("speech", emulator, tmp_path)
+
+    assert printed == f"{RAW_SOUND} saved as welcome.wav\n{RAW_SOUND} saved as dialogue.wav\n"
+    assert (tmp_path / "welcome.wav").read_bytes().startswith(b"RIFF")
+    assert not emulator.findings
+
+
+def test_a_tool_shows_a_picture(emulator: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(PNG)
+    emulator.reply(call("pictures"))
+    emulator.reply(call("look", name="cat.png"))
+    emulator.reply(text("cat.png does."))
+
+    printed = run_example("tool_returns_image", emulator, tmp_path)
+
+    assert printed == "look cat.png in the response\ncat.png does.\n"
+    assert not emulator.findings

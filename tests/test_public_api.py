@@ -54,6 +54,7 @@ ERRORS = [
     errors.ToolDefinitionError("t", "no type.", "Add one.", "x"),
     errors.MissingExtra("typer", "cli"),
     errors.StateInvalid("damaged"),
+    errors.MediaFailed("https://x.example/a.png", "it is not there"),
     errors.ConnectionFailed("no host"),
     errors.ProtocolError("html"),
     errors.ResponseTooLarge("event", 10),

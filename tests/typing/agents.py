@@ -9,6 +9,7 @@ from agentkit import (
     Agent,
     Chat,
     GeminiClient,
+    Image,
     Job,
     Limits,
     Outcome,
@@ -41,6 +42,7 @@ def instructions(ctx: RunContext[Deps]) -> str:
 plain = Agent("gemini-3-flash-preview")
 typed = Agent("gemini-3-flash-preview", output=Plan)
 full = Agent("gemini-3-flash-preview", output=Plan, deps_type=Deps, instructions=instructions)
+painter = Agent("gemini-3-pro-image", output=Image)
 listed = Agent("gemini-3-flash-preview", output=list[int])
 chained = Agent(["gemini-3.6-flash", "gemini-3-flash-preview"], output=Plan, limits=Limits(cost_usd=0.5))
 priced = GeminiClient(prices={"gemini-3.6-flash": Price(input=0.75, cached="0.075", output=Decimal("3.75"))})
@@ -67,6 +69,7 @@ async def ask() -> None:
     assert_type((await chained.run("Hi.", client=priced)).usage.cost, Decimal | None)
     assert_type(full.run_sync("Hi.", deps=Deps("ada")).output.title, str)
     assert_type(full.chat(), Chat[Deps, Plan])
+    assert_type((await painter.run(["Like this:", Image.from_path("a.png")])).output, Image)
     async with full.stream("Hi.", deps=Deps("ada")) as run:
         assert_type(run, RunStream[Plan])
         assert_type(await run.result(), RunResult[Plan])

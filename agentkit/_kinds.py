@@ -1,0 +1,59 @@
+"""Whether a file is of the kind that was meant, by its content and by what the caller says of it."""
+
+from collections.abc import Mapping
+
+from agentkit._mime import content_types, is_same_type
+from agentkit.errors import ConfigurationError
+
+__all__ = ["checked_type"]
+
+_CLASS_OF: Mapping[str, str] = {"image/": "Image", "audio/": "Audio", "video/": "Video", "application/pdf": "Pdf"}
+# Known by their content, but not to Gemini. Whoever knows better gives mime_type=...
+_NOT_TAKEN: Mapping[str, str] = {
+    **dict.fromkeys(("image/bmp", "image/tiff", "image/avif"), "PNG, JPEG, WebP, HEIC and HEIF"),
+    **dict.fromkeys(("audio/amr", "audio/x-ms-wma"), "WAV, MP3, AIFF, AAC, OGG and FLAC"),
+    "video/x-matroska": "MP4, MOV, WebM, MPEG, AVI, FLV, WMV and 3GPP",
+}
+
+
+def checked_type(head: bytes, given: str | None, name: str, *, where: str, wanted: tuple[str, ...], kind: str) -> str:
+    """Return the type under which a file is sent.
+
+    Args:
+        head: Its first bytes.
+        given: The type that the caller gives, if any.
+        name: Its name, whose extension may decide what the bytes leave open.
+        where: What messages call it.
+        wanted: Beginnings of the types of the kind that is meant.
+        kind: The kind, as in "an image".
+
+    Raises:
+        ConfigurationError: The type is not known, not that of the content, or not of this kind.
+    """
+    known = content_types(head, name)
+    if given is not None:
+        if not given.startswith(wanted):
+            raise ConfigurationError(f"{where!r} is given as {given!r}, which is no type of {kind}.")
+        if known and not any(is_same_type(given, one) for one in known) and not _may_be_text(given, known):
+            raise ConfigurationError(
+                f"{where!r} is given as {given!r}, but its content is {known[0]}. Leave mime_type out."
+            )
+        return given
+    fitting = next((one for one in known if one.startswith(wanted)), "")
+    if fitting in _NOT_TAKEN:
+        raise ConfigurationError(
+            f"{where!r} is {fitting}, which Gemini does not read. Convert it; it reads {_NOT_TAKEN[fitting]}."
+        )
+    if fitting:
+        return fitting
+    if known:
+        better = next((cls for start, cls in _CLASS_OF.items() if known[0].startswith(start)), "File")
+        raise ConfigurationError(f"{where!r} holds {known[0]}, which is not {kind}. Use {better}.")
+    raise ConfigurationError(
+        f"{where!r} is of no type that is known by its content. Give mime_type=..., or convert the file."
+    )
+
+
+def _may_be_text(given: str, known: tuple[str, ...]) -> bool:
+    """Tell whether a text may be what it is given as: source code, say, of a language that has no row here."""
+    return known[-1] == "text/plain" and not given.startswith(tuple(_CLASS_OF))
