@@ -247,7 +247,7 @@ class StatusError(GeminiError):
         self.hint, self.request_id = hint, request_id
 
     def __str__(self) -> str:
-        code = f" {self.code}" if self.code else ""
+        code = " ".join(["", *self.code.split()])
         message = " ".join(self.message.split()) or "no message"
         wait = f" Try again in {self.retry_after_s:g} s." if self.retry_after_s is not None else ""
         hint = f" {self.hint}" if self.hint else ""

@@ -65,7 +65,7 @@ def check_media(media: Sequence[Media], model: str) -> None:
     if generation is not None and generation < (3, 0) and any(one.media_resolution is not None for one in media):
         raise ConfigurationError(
             f"{model} knows no media_resolution of a single file; Gemini 3 and newer do. Set it for all of them: "
-            'Agent(..., generation={"mediaResolution": "MEDIA_RESOLUTION_LOW"}).'
+            'Agent(..., media_resolution="MEDIA_RESOLUTION_LOW").'
         )
 
 

@@ -154,7 +154,7 @@ async def test_a_summary_is_asked_for_once_and_counted(profile: Profile) -> None
         compaction = Compaction(at_tokens=2500, keep_turns=2, how="summarise")
         agent = Agent(
             MODEL, instructions="Be brief.", tools=[population], client=client, middleware=[compaction],
-            generation={"temperature": 0},
+            temperature=0,
         )  # fmt: skip
         chat = agent.chat(talk(6))
         emulator.reply(thought("Hm."), text(SUMMARY), usage(promptTokenCount=3000, candidatesTokenCount=50))

@@ -179,7 +179,7 @@ async def test_an_answer_of_media_is_saved_with_its_run() -> None:
 
 
 async def test_modalities_that_are_set_by_hand_are_kept() -> None:
-    agent = Agent("gemini-3-flash-preview", output=Image, generation={"responseModalities": ["IMAGE"]})
+    agent = Agent("gemini-3-flash-preview", output=Image, response_modalities=["IMAGE"])
 
     async with FakeGemini(reply(DRAWN), strict=False) as gemini:
         await agent.run("A dot.", client=gemini.client)

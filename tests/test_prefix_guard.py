@@ -101,7 +101,7 @@ async def test_a_conversation_that_only_grows_is_not_reported(emulator: Emulator
         ),
         pytest.param({}, {"tools": [CodeExecution()]}, ["tools: codeExecution added"], id="built-in"),
         pytest.param({"model": MODEL}, {"model": "gemini-3.6-flash"}, ["model"], id="model"),
-        pytest.param({"generation": {"temperature": 0}}, {"generation": {"temperature": 1}}, [], id="not-the-prefix"),
+        pytest.param({"temperature": 0}, {"temperature": 1}, [], id="not-the-prefix"),
     ],
 )
 async def test_what_changed_between_two_runs_is_named(

@@ -132,6 +132,6 @@ def test_files_that_are_too_large_together_are_refused() -> None:
 def test_the_resolution_of_one_file_is_refused_where_the_model_knows_none() -> None:
     prompt = [Image.from_bytes(PNG, media_resolution="low")]
 
-    with pytest.raises(ConfigurationError, match=r"gemini-2.5-flash knows no media_resolution.*generation="):
+    with pytest.raises(ConfigurationError, match=r"gemini-2.5-flash knows no media_resolution.*media_resolution="):
         read_prompt(prompt, OLD)
     assert read_prompt(prompt, MODEL).parts

@@ -20,12 +20,12 @@ def place(order: int) -> str:
     return "placed"
 
 
-mixed = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()])
+mixed = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()], combine="together")
 plain = Agent("gemini-3-flash-preview", tools=[place])
-wrong = Agent("gemini-2.5-flash", tools=[place, GoogleSearch()])
+wrong = Agent("gemini-2.5-flash", tools=[place, GoogleSearch()], combine="together")
 """
 OWN = """
-mixed = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()], client=GeminiClient(CLIENT))
+mixed = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()], combine="together", client=GeminiClient(CLIENT))
 plain = Agent("gemini-3-flash-preview", tools=[place], client=GeminiClient(CLIENT))
 """
 URL = "https://gateway.example/v1beta"
