@@ -1,39 +1,41 @@
 """`Agent`: configuration, and the ways to start, watch and wait for a run. It holds no run."""
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
-from typing import Any, Generic, TypeVar, Unpack, cast, get_args, overload
+from typing import Any, TypeVar, Unpack, cast, get_args, overload
 
 from agentkit._checks import check_choice, check_kind, check_kinds, is_number, is_whole
 from agentkit._log import get_logger
 from agentkit._settings import GenerationSettings, Safety, ServiceTier, read_settings
 from agentkit.approval import Decision
-from agentkit.builtin import BuiltinTool, ComputerUse
 from agentkit.caches import Cache, cached_name
 from agentkit.chat import Chat
 from agentkit.choice import ToolChoice, read_choice
 from agentkit.client import GeminiClient
 from agentkit.combination import Combine
 from agentkit.context import RunContext, emit_nowhere
-from agentkit.errors import AgentKitError, ConfigurationError, RunFailed, StateInvalid
+from agentkit.errors import AgentKitError, ConfigurationError, RunFailed
 from agentkit.loop import drive
-from agentkit.many import Job, OnProgress, Outcome, Outcomes, gather_outcomes, open_outcomes
+from agentkit.many import Job
 from agentkit.media_output import Speech, media_config
 from agentkit.middleware import Middleware
-from agentkit.output import FINAL_ANSWER, OutputCheck, OutputMode, OutputSpec
+from agentkit.output import OutputCheck, OutputMode, OutputSpec
 from agentkit.prompt import Prompt, read_prompt
+from agentkit.reopen import reopened
 from agentkit.result import RunResult
-from agentkit.rounds import run_rounds
 from agentkit.run import Ask, Run, check_prices_known
+from agentkit.runs_many import RunsMany
+from agentkit.side_request import part_builtins
 from agentkit.state import RunState
 from agentkit.stream import Emit, RunStream, open_stream
 from agentkit.sync import SyncRunStream, open_stream_sync, run_sync
-from agentkit.tool import ErrorMode, Tool, as_tool
-from agentkit.toolset import Toolbox, Toolset, by_name
+from agentkit.tool import ErrorMode, Tool
+from agentkit.tool_list import read_actions, sort_tools
+from agentkit.toolset import Toolbox
 from agentkit.turn import build_request, count_input
 from agentkit.usage import Limits
-from agentkit.wire import Content, History, Part
+from agentkit.wire import Content, History
 
 __all__ = ["Agent", "AgentOptions", "Prompt"]
 
@@ -42,7 +44,6 @@ Out = TypeVar("Out")
 D = TypeVar("D")  # what the constructor's overloads make of `deps_type`
 O = TypeVar("O")  # noqa: E741  # and of `output`
 
-Prompts = Iterable[Prompt | RunState | Job] | AsyncIterable[Prompt | RunState | Job]
 Models = str | Sequence[str]
 Instructions = str | Callable[[RunContext[Any]], str]
 
@@ -78,7 +79,7 @@ class AgentOptions(GenerationSettings, total=False):
     image_size: str | None
 
 
-class Agent(Generic[Deps, Out]):
+class Agent(RunsMany[Deps, Out]):
     """A model with instructions, tools and an output type.
 
     Args:
@@ -201,8 +202,8 @@ class Agent(Generic[Deps, Out]):
         self.output: OutputSpec[Out] = OutputSpec[Out].of_type(
             output, mode=output_mode, retries=output_retries, check=output_check
         )
-        self._tools, self._toolsets, self._builtins = _sort_tools(tools, self.output)
-        self._actions = _read_actions(self._builtins, self.tools)
+        self._tools, self._toolsets, self._builtins = sort_tools(tools, self.output)
+        self._actions = read_actions(self._builtins, self.tools)
         self._client = client
         self.tool_choice = read_choice(tool_choice)
         settings = read_settings(
@@ -311,7 +312,7 @@ class Agent(Generic[Deps, Out]):
             StateInvalid: The run has its answer already.
             ConfigurationError: A decision is about a call that does not wait, or that was shown with other arguments.
         """
-        return await drive(self._start(_reopen(state, decisions), deps, decisions=decisions, client=client))
+        return await drive(self._start(reopened(state, decisions), deps, decisions=decisions, client=client))
 
     def resume_stream(
         self,
@@ -322,105 +323,9 @@ class Agent(Generic[Deps, Out]):
         client: GeminiClient | None = None,
     ) -> AbstractAsyncContextManager[RunStream[Out]]:
         """Do what `resume` does, and watch it as with `stream`."""
-        reopened = _reopen(state, decisions)
+        again = reopened(state, decisions)
         return open_stream(
-            reopened, lambda emit: drive(self._start(reopened, deps, emit=emit, decisions=decisions, client=client))
-        )
-
-    async def run_many(
-        self,
-        prompts: Prompts,
-        *,
-        limit: int = 50,
-        deps: Deps | None = None,
-        client: GeminiClient | None = None,
-        on_progress: OnProgress[Out] | None = None,
-        stop_on_error: bool = False,
-    ) -> list[Outcome[Out]]:
-        """Run many prompts, `limit` of them at once over one pool of connections. Outcomes are in their order.
-
-        A prompt that fails does not stop the others: its outcome holds the error. What raises is what is wrong with
-        all of them, and the source of the prompts. When this is cancelled, what has ended was told to `on_progress`.
-
-        Args:
-            prompts: Any iterable, also an asynchronous one, of prompts, of saved runs to go on with, and of `Job`s
-                (a prompt with its own history or deps). It is read as places become free.
-            limit: How many runs go on at once.
-            deps: As for `run`, for all of them.
-            client: As for `run`.
-            on_progress: Called, and awaited if need be, after each run with the `Progress`.
-            stop_on_error: Begin no further run after the first error; those under way go on to their ends.
-        """
-        opening = self.run_each(prompts, limit=limit, deps=deps, client=client, stop_on_error=stop_on_error)
-        return await gather_outcomes(opening, on_progress)
-
-    def run_each(
-        self,
-        prompts: Prompts,
-        *,
-        limit: int = 50,
-        deps: Deps | None = None,
-        client: GeminiClient | None = None,
-        stop_on_error: bool = False,
-    ) -> AbstractAsyncContextManager[Outcomes[Out]]:
-        """Do what `run_many` does, and give each outcome as soon as it is there; the prompts may be endless.
-
-        `async with agent.run_each(prompts) as outcomes: async for outcome in outcomes: ...`. At most `limit` outcomes
-        wait to be read. Leaving the block early cancels the runs under way.
-        """
-
-        async def run(_index: int, job: Job) -> RunResult[Out]:
-            return await drive(self._start_job(job, deps, client, None))
-
-        return open_outcomes(prompts, run, client=self._chosen(client), limit=limit, stop_on_error=stop_on_error)
-
-    async def run_batch(
-        self,
-        prompts: Prompts,
-        *,
-        limit: int = 50,
-        deps: Deps | None = None,
-        client: GeminiClient | None = None,
-        on_progress: OnProgress[Out] | None = None,
-        display_name: str = "agentkit",
-        poll_s: float = 30.0,
-        deadline_s: float = 48 * 3600,
-        batches: Sequence[str] = (),
-    ) -> list[Outcome[Out]]:
-        """Do what `run_many` does through the service's batch endpoint: at half the price, within a day.
-
-        The first requests of all runs are one batch. Functions that the answers call run here, at most `limit` runs at
-        once; what the runs ask then is the next batch, and so on. All prompts are read at once. A `Limits(deadline_s=)`
-        counts the time in batches, too. When this is cancelled, the batch goes on at the service; its name is in
-        `Progress.batch`, and the log.
-
-        Args:
-            prompts: As for `run_many`, but not endless.
-            limit: How many runs work at once between two batches.
-            deps: As for `run`, for all of them.
-            client: As for `run`.
-            on_progress: Called with the `Progress` after each run, and each time a batch was asked for.
-            display_name: Names the batches for people.
-            poll_s: Seconds between two questions whether a batch has ended.
-            deadline_s: Seconds to wait for one batch. After that its runs end with `DeadlineExceeded`.
-            batches: Names of batches that an earlier process has handed in for the same prompts: they are waited for
-                in place of the first round.
-
-        Raises:
-            ConfigurationError: The endpoint has no batches.
-        """
-        pool = self._chosen(client)
-        return await run_rounds(
-            prompts,
-            lambda job, ask: drive(self._start_job(job, deps, client, ask)),
-            pool=pool,
-            batches=pool.batches,
-            names=batches,
-            limit=limit,
-            display_name=display_name,
-            poll_s=poll_s,
-            deadline_s=deadline_s,
-            on_progress=on_progress,
+            again, lambda emit: drive(self._start(again, deps, emit=emit, decisions=decisions, client=client))
         )
 
     def run_sync(
@@ -434,53 +339,6 @@ class Agent(Generic[Deps, Out]):
         """Do what `run` does, and block until it is done."""
         return run_sync(
             lambda: self.run(prompt, deps=deps, history=history, client=client), instead="await agent.run(...)"
-        )
-
-    def run_many_sync(
-        self,
-        prompts: Prompts,
-        *,
-        limit: int = 50,
-        deps: Deps | None = None,
-        client: GeminiClient | None = None,
-        on_progress: OnProgress[Out] | None = None,
-        stop_on_error: bool = False,
-    ) -> list[Outcome[Out]]:
-        """Do what `run_many` does, and block until it is done."""
-        return run_sync(
-            lambda: self.run_many(
-                prompts, limit=limit, deps=deps, client=client, on_progress=on_progress, stop_on_error=stop_on_error
-            ),
-            instead="await agent.run_many(...)",
-        )
-
-    def run_batch_sync(
-        self,
-        prompts: Prompts,
-        *,
-        limit: int = 50,
-        deps: Deps | None = None,
-        client: GeminiClient | None = None,
-        on_progress: OnProgress[Out] | None = None,
-        display_name: str = "agentkit",
-        poll_s: float = 30.0,
-        deadline_s: float = 48 * 3600,
-        batches: Sequence[str] = (),
-    ) -> list[Outcome[Out]]:
-        """Do what `run_batch` does, and block until it is done."""
-        return run_sync(
-            lambda: self.run_batch(
-                prompts,
-                limit=limit,
-                deps=deps,
-                client=client,
-                on_progress=on_progress,
-                display_name=display_name,
-                poll_s=poll_s,
-                deadline_s=deadline_s,
-                batches=batches,
-            ),
-            instead="await agent.run_batch(...)",
         )
 
     def stream_sync(
@@ -526,8 +384,9 @@ class Agent(Generic[Deps, Out]):
             GeminiError: The service could not be asked.
         """
         run = self._start(self._begin(prompt, history), deps, client=client)
-        async with run.toolbox:
-            return await count_input(run.client, run.state.model, build_request(run))
+        async with run.client.connect() as connection, run.toolbox:
+            part_builtins(run, connection)
+            return await count_input(connection, run.state.model, build_request(run))
 
     def chat(self, history: Sequence[Content] = (), *, client: GeminiClient | None = None) -> Chat[Deps, Out]:
         """Begin a conversation that keeps its history over several prompts. `client` is as for `run`."""
@@ -548,7 +407,7 @@ class Agent(Generic[Deps, Out]):
             raise ConfigurationError("Job(history=...): a saved run has its history already. Leave it out.")
         if job.decisions and not resumes:
             raise ConfigurationError("Job(decisions=...) are about a saved run: give its RunState as the prompt.")
-        state = _reopen(job.prompt, job.decisions) if resumes else self._begin(job.prompt, job.history)
+        state = reopened(job.prompt, job.decisions) if resumes else self._begin(job.prompt, job.history)
         own = deps if job.deps is None else job.deps
         return self._start(state, own, decisions=job.decisions, client=client, ask=ask)
 
@@ -620,70 +479,3 @@ def _read_instructions(instructions: Instructions, run: Run[Any, Any]) -> str:
         said = f"instructions=... must be a text, or a plain function that returns one, not {made!r}."
         raise ConfigurationError(said)
     return made
-
-
-def _sort_tools(
-    candidates: Sequence[object], output: OutputSpec[Any]
-) -> tuple[tuple[Tool[..., Any], ...], tuple[Toolset, ...], tuple[BuiltinTool, ...]]:
-    """Return functions, toolsets and built-in tools apart, having refused equal names."""
-    if isinstance(candidates, str) or not isinstance(candidates, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise ConfigurationError(f"tools={candidates!r} must be a list: tools=[...].")
-    candidates = tuple(candidates)
-    builtins = tuple(candidate for candidate in candidates if isinstance(candidate, BuiltinTool))
-    toolsets = tuple(candidate for candidate in candidates if isinstance(candidate, Toolset))
-    tools = tuple(as_tool(candidate) for candidate in candidates if not isinstance(candidate, BuiltinTool | Toolset))
-    names = by_name([*tools, *(tool for toolset in toolsets for tool in toolset.tools)])
-    if output.reader is not None and FINAL_ANSWER in names:
-        raise ConfigurationError(f"A tool is called {FINAL_ANSWER!r}, which typed outputs need. Rename the tool.")
-    kinds = [type(builtin) for builtin in builtins]
-    if len(set(kinds)) != len(kinds):
-        raise ConfigurationError("A built-in tool stands twice in tools=[...]. Give each kind once.")
-    return tools, toolsets, builtins
-
-
-def _read_actions(builtins: Iterable[BuiltinTool], tools: Sequence[Tool[..., Any]]) -> tuple[Tool[..., Any], ...]:
-    """Return the functions behind computer use, having refused names that are taken or excluded."""
-    screens = [builtin for builtin in builtins if isinstance(builtin, ComputerUse)]
-    # What a screen shows, strangers may have written.
-    actions = tuple(replace(as_tool(action), untrusted=True) for screen in screens for action in screen.actions)
-    by_name([*tools, *actions])
-    if both := [action.name for screen in screens for action in actions if action.name in screen.exclude]:
-        raise ConfigurationError(
-            f"ComputerUse: {both[0]!r} stands in actions=[...] and in exclude=[...]. Take it out of one of them."
-        )
-    return actions
-
-
-def _reopen(state: RunState, decisions: Mapping[str, Decision] | None) -> RunState:
-    """Return a copy of a saved run that can go on."""
-    check_kind("state", state, RunState, "a RunState: result.state, error.state, or RunState.load_json(...)")
-    if state.stop is not None:
-        raise StateInvalid(f"Run {state.run_id} has its answer already (stop={state.stop!r}). Start a new run.")
-    waiting = {request.key for request in state.waiting}
-    _check_decisions(decisions)
-    stray = [key for key in decisions or {} if key not in waiting]
-    if stray:
-        known = ", ".join(repr(key) for key in sorted(waiting)) or "none"
-        raise ConfigurationError(f"No call waits under the key {stray[0]!r}. Waiting: {known}.")
-    for request in state.waiting:
-        decision = (decisions or {}).get(request.key)
-        if decision is not None and decision.digest not in ("", request.digest):
-            raise ConfigurationError(
-                f"The decision about {request.key!r} was made about another call, or about other arguments than it "
-                "has now. Show state.waiting again, and ask again."
-            )
-    reopened = state.copy()
-    reopened.repairs = 0  # a person asks for more: the model may try again
-    if not reopened.pending and reopened.contents[-1].role == "model":
-        # Newer models refuse a conversation that ends with their own turn (protocol sheet 4.3, T8).
-        reopened.contents.append(Content(role="user", parts=[Part(text="Go on.")]))
-    return reopened
-
-
-def _check_decisions(decisions: object) -> None:
-    """Refuse what is no decision: True might be meant as consent, and might not."""
-    given: object = {} if decisions is None else decisions
-    if not isinstance(given, Mapping) or not all(
-        isinstance(one, Decision) for one in cast("Mapping[object, object]", given).values()
-    ):
-        raise ConfigurationError(f"decisions={decisions!r}: give approve() or deny(...) by the keys of result.paused.")

@@ -122,7 +122,7 @@ class BatchAnswer:
 
 class _Connection(Protocol):
     async def call(
-        self, verb: str, path: str, kind: type[Message], body: bytes = b"", *, model: str = "", repeats: bool = True
+        self, method: str, url: str, kind: type[Message], body: bytes = b"", *, model: str = "", repeats: bool = True
     ) -> Message: ...
 
 

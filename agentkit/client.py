@@ -1,23 +1,15 @@
-"""The client of the Gemini native API: `GeminiClient` holds settings, `Connection` an open pool.
+"""The client of the Gemini native API: `GeminiClient` holds settings and opens connections."""
 
-Retries, errors and limits are here; HTTP itself is in `transport.py`, the messages are in `wire/`.
-"""
-
-import json
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
 from types import MappingProxyType, TracebackType
-from typing import Literal, NoReturn, Self, TypeVar, Unpack, cast, get_args
-from urllib.parse import quote, urlsplit
+from typing import Literal, NoReturn, Self, TypeVar, Unpack, get_args
 
-import anyio
-from anyio.lowlevel import checkpoint_if_cancelled, current_token
+from anyio.lowlevel import current_token
 
-from agentkit._answer import parse_answer, read_body, read_stream, refuse_failure
-from agentkit._attempts import Attempts, OnRetry
+from agentkit._attempts import OnRetry
 from agentkit._checks import check_choice, check_kind, is_number, is_whole
 from agentkit._endpoint import (
     GOOGLE_URL,
@@ -30,50 +22,36 @@ from agentkit._endpoint import (
     find_credential,
     hidden,
     hidden_values,
-    model_path,
 )
-from agentkit._frozen import frozen
 from agentkit._log import SECRET_NAMES, get_logger, redact
-from agentkit._status import Asked
 from agentkit._token import TOKEN_SOURCE, TokenFunction, TokenSource
-from agentkit._upload import Answered
 from agentkit._vertex import VertexOptions, vertex_url
 from agentkit.batches import Batches
 from agentkit.caches import Caches
 from agentkit.capabilities import Capabilities
+from agentkit.connection import ClientSettings, Connection
 from agentkit.errors import (
-    AuthenticationFailed,
     ConfigurationError,
-    ConnectionFailed,
-    GeminiError,
-    ProtocolError,
-    StatusError,
-    StreamInterrupted,
 )
 from agentkit.files import Files
 from agentkit.prices import Price, check_prices, find_price, known_prices, model_id
 from agentkit.retry import Retry, RetryBudget, RetryNotice
-from agentkit.transport import HttpRequest, HttpResponse, HttpxTransport, Timeouts, Transport
+from agentkit.transport import HttpxTransport, Timeouts, Transport
 from agentkit.wire import (
     CountTokensResponse,
     GenerateContentRequest,
     GenerateContentResponse,
-    ListModelsResponse,
     Model,
-    WireError,
     WireModel,
 )
 
-__all__ = ["Connection", "GeminiClient", "OnRetry", "RetryNotice", "SchemaDialect"]
+__all__ = ["GeminiClient", "OnRetry", "RetryNotice", "SchemaDialect"]
 
 SchemaDialect = Literal["json_schema", "openapi"]
 Message = TypeVar("Message", bound=WireModel)
 
 _MIB = 1024 * 1024
 _BETWEEN_CHUNKS_S = 120.0  # thinking models are silent for long, but not that long
-_COUNTED_OUTSIDE_GOOGLE = ("contents", "systemInstruction", "tools", "generationConfig")
-_MODEL_PAGES = 100
-_REFUSED = (429, 503)  # nothing was done
 
 log = get_logger("client")
 
@@ -164,7 +142,7 @@ class GeminiClient:
         extra = check_headers(headers)
         more_secrets = [value for name, value in extra.items() if SECRET_NAMES.search(name)]
         retry = retry or Retry()
-        self._settings = _Settings(
+        self._settings = ClientSettings(
             root=root,
             key=credential.key,
             key_source=credential.source,
@@ -293,7 +271,7 @@ class GeminiClient:
         return self.endpoint not in ("vertex", "comet") if known is None else known
 
     @asynccontextmanager
-    async def connect(self) -> AsyncGenerator["Connection", None]:
+    async def connect(self) -> AsyncGenerator[Connection, None]:
         """Open a pool of connections, or share the one of the `async with client:` around, if it is of this loop."""
         shared = self._shared.get(current_token())
         if shared is not None:
@@ -372,253 +350,12 @@ class GeminiClient:
         raise TypeError("A GeminiClient holds an API key and cannot be pickled. Make one where it is needed.")
 
 
-class Connection:
-    """An open pool of connections with the settings of its client. Made by `GeminiClient.connect`."""
-
-    def __init__(self, settings: "_Settings", transport: Transport) -> None:
-        self._settings = settings
-        self._transport = transport
-
-    async def generate(
-        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
-    ) -> GenerateContentResponse:
-        """Ask for a whole answer; failures that may heal are asked again.
-
-        Args:
-            model: With or without `models/`.
-            request: Sent as it is.
-            on_retry: Awaited before each wait for another attempt.
-
-        Raises:
-            GeminiError: With `attempts` and `elapsed_s`.
-            ConfigurationError: No model can have this name.
-        """
-        post = self._post(model, "generateContent", _encoded(request))
-        return await self._ask(post, self._asked(model), GenerateContentResponse, on_retry)
-
-    async def stream(
-        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
-    ) -> AsyncGenerator[GenerateContentResponse, None]:
-        """Yield the pieces of an answer as they come. Iterate inside `aclosing`.
-
-        Failures are asked again until the first piece was handed out, never after it.
-
-        Raises:
-            StreamInterrupted: The stream broke off or ended without a finish reason.
-            GeminiError: Any other failure. All have `attempts` and `elapsed_s`, and as `partial` the text so far.
-        """
-        asked, settings = self._asked(model), self._settings
-        post = self._post(model, "streamGenerateContent?alt=sse", _encoded(request))
-        attempts = Attempts(settings.retry, settings.budget, on_retry, asked, renews=settings.token is not None)
-        texts: list[str] = []
-        while True:
-            try:
-                async with self._answer(post, asked) as response:
-                    chunks = read_stream(
-                        response,
-                        asked,
-                        max_bytes=settings.max_stream_bytes,
-                        max_event_bytes=settings.max_response_bytes,
-                    )
-                    async with aclosing(chunks):
-                        async for chunk in chunks:
-                            texts.append(chunk.text)
-                            yield chunk
-                attempts.succeeded()
-                return
-            except GeminiError as error:
-                failure = error
-            if texts:  # one for each piece that was handed out, empty or not
-                raise attempts.over(_interrupted(failure, "".join(texts)))
-            await attempts.failed(failure)
-
-    async def count_tokens(self, model: str, request: GenerateContentRequest) -> CountTokensResponse:
-        """Return how many tokens `request` would cost as input: tools, instructions and cached content included."""
-        fields = cast(dict[str, object], json.loads(_encoded(request)))
-        if self._settings.endpoint == "google":
-            counted: dict[str, object] = {"generateContentRequest": {"model": model_path(model), **fields}}
-        else:
-            counted = {name: fields[name] for name in _COUNTED_OUTSIDE_GOOGLE if name in fields}
-        body = json.dumps(counted).encode()
-        post = self._post(model, "countTokens", body)
-        answer = await self._ask(post, self._asked(model), CountTokensResponse, None)
-        if request.cached_content is None or self._settings.endpoint == "google":
-            return answer
-        cached = (await Caches(self.call, self._settings.root, "json_schema").get(request.cached_content)).tokens
-        rest = answer.total_tokens
-        return answer.replace(total_tokens=rest and rest + cached, cached_content_token_count=cached)
-
-    async def list_models(self) -> list[Model]:
-        """Return all models that the key may use."""
-        models: list[Model] = []
-        query = "models?pageSize=1000"
-        for _ in range(_MODEL_PAGES):
-            page = await self._ask(self._request("GET", query), self._asked(""), ListModelsResponse, None)
-            models += page.models or []
-            if not page.next_page_token:
-                return models
-            query = f"models?pageSize=1000&pageToken={quote(page.next_page_token, safe='')}"
-        raise ProtocolError(f"The list of models at {self._settings.root} has no end: {_MODEL_PAGES} pages were read.")
-
-    async def exchange(
-        self, request: HttpRequest, *, again: Callable[[], Awaitable[HttpRequest]] | None = None
-    ) -> Answered:
-        """Send any request and return the whole of a good answer; failures that may heal are asked again.
-
-        The headers of the client, its key among them, go along to its own host only.
-
-        Args:
-            request: Without the key.
-            again: Makes the request for each further attempt; the same one is sent if it is not given.
-
-        Raises:
-            GeminiError: With `attempts` and `elapsed_s`.
-        """
-        asked, settings = self._asked(""), self._settings
-        attempts = Attempts(settings.retry, settings.budget, None, asked, renews=settings.token is not None)
-        while True:
-            headers = {**(settings.headers if self._is_ours(request.url) else {}), **request.headers}
-            sent = HttpRequest(method=request.method, url=request.url, headers=headers, body=request.body)
-            try:
-                async with self._answer(sent, asked) as response:
-                    body = await read_body(response, settings.max_response_bytes)
-            except GeminiError as error:
-                failure = error
-            else:
-                attempts.succeeded()
-                return Answered(headers=response.headers, body=body)
-            await attempts.failed(failure)
-            request = request if again is None else await again()
-
-    async def call(
-        self, method: str, url: str, kind: type[Message], body: bytes = b"", *, model: str = "", repeats: bool = True
-    ) -> Message:
-        """Ask for what stands beside the models.
-
-        Args:
-            method: `"GET"`, `"POST"`, `"PATCH"` or `"DELETE"`.
-            url: Below the version, with its query: `"batches/x"`; or a whole address at the same host.
-            kind: The message that is answered. An empty answer to a DELETE counts as `{}`.
-            body: JSON.
-            model: The model it is about, for error messages.
-            repeats: Whether asking twice does no harm. If not, only what the service refused is asked again.
-
-        Raises:
-            GeminiError: As `generate`.
-        """
-        return await self._ask(self._request(method, url, body), self._asked(model), kind, None, repeats=repeats)
-
-    async def _ask(
-        self,
-        request: HttpRequest,
-        asked: Asked,
-        kind: type[Message],
-        on_retry: OnRetry | None,
-        *,
-        repeats: bool = True,
-    ) -> Message:
-        """Return a whole answer, asking again as long as that makes sense."""
-        settings = self._settings
-        attempts = Attempts(settings.retry, settings.budget, on_retry, asked, renews=settings.token is not None)
-        while True:
-            try:
-                answer = await self._ask_once(request, asked, kind)
-            except GeminiError as error:
-                failure = error
-            else:
-                attempts.succeeded()
-                return answer
-            if not repeats and not (isinstance(failure, StatusError) and failure.status in _REFUSED):
-                raise attempts.over(failure)
-            await attempts.failed(failure)
-
-    async def _ask_once(self, request: HttpRequest, asked: Asked, kind: type[Message]) -> Message:
-        async with self._answer(request, asked) as response:
-            body = await read_body(response, self._settings.max_response_bytes)
-            if request.method == "DELETE" and not body.strip():
-                body = b"{}"
-            return parse_answer(kind, body, response, asked)
-
-    @asynccontextmanager
-    async def _answer(self, request: HttpRequest, asked: Asked) -> AsyncGenerator[HttpResponse, None]:
-        """Send one request; inside the block there is an answer with a good status."""
-        token = self._settings.token if self._is_ours(request.url) else None
-        await checkpoint_if_cancelled()  # a run that is over sends nothing
-        request = request if token is None else await token.sign(request)
-        begun = anyio.current_time()
-        try:
-            async with self._transport.send(request) as response:
-                elapsed_s = round(anyio.current_time() - begun, 3)
-                log.debug("request.answered", url=request.url, status=response.status, elapsed_s=elapsed_s)
-                await refuse_failure(response, asked)
-                yield response
-        except AuthenticationFailed as error:
-            if token is not None and error.status == HTTPStatus.UNAUTHORIZED:
-                token.refused(request)
-            raise
-
-    def _is_ours(self, url: str) -> bool:
-        """Whether the key and tokens may go there."""
-        return urlsplit(url)[:2] == urlsplit(self._settings.root)[:2]
-
-    def _asked(self, model: str) -> Asked:
-        settings = self._settings
-        return Asked(
-            model=model,
-            base_url=settings.root,
-            key_source=settings.key_source,
-            key=settings.key,
-            more_secrets=settings.more_secrets,
-        )
-
-    def _post(self, model: str, method: str, body: bytes) -> HttpRequest:
-        return self._request("POST", f"{model_path(model)}:{method}", body)
-
-    def _request(self, method: str, place: str, body: bytes = b"") -> HttpRequest:
-        url = place if place.startswith(("https://", "http://")) else f"{self._settings.root}/{place}"
-        return HttpRequest(method=method, url=url, headers=self._settings.headers, body=body)
-
-
-@frozen
-class _Settings:
-    """What connections take from their client."""
-
-    root: str
-    key: SecretText
-    more_secrets: Sequence[str]
-    token: TokenSource | None
-    key_source: str
-    endpoint: EndpointKind
-    headers: Mapping[str, str]
-    retry: Retry
-    budget: RetryBudget
-    max_response_bytes: int
-    max_stream_bytes: int
-
-
 @dataclass(kw_only=True)
 class _Shared:
     """The pool of an `async with client:`, in one event loop."""
 
     transport: Transport
     users: int = 0
-
-
-def _interrupted(error: GeminiError, partial: str) -> GeminiError:
-    """What a failure means after parts were handed out. Errors that say more than "it broke off" stay themselves."""
-    if not isinstance(error, ConnectionFailed | ProtocolError):
-        error.partial = partial
-        return error
-    interrupted = StreamInterrupted(str(error), partial)
-    interrupted.__cause__ = error
-    return interrupted
-
-
-def _encoded(request: GenerateContentRequest) -> bytes:
-    try:
-        return request.encode()
-    except WireError as error:
-        raise ConfigurationError(f"The request cannot be written as JSON: {error}") from error
 
 
 def _credential(

@@ -12,8 +12,8 @@ from typing import Any, cast
 from agentkit._frozen import frozen
 from agentkit._log import get_logger
 from agentkit.builtin import BuiltinTool
-from agentkit.client import Connection
 from agentkit.combination import check_builtins, find_clash
+from agentkit.connection import Connection
 from agentkit.context import RunContext
 from agentkit.errors import ToolError
 from agentkit.executed import read_code

@@ -9,7 +9,8 @@ from typing import Any
 from agentkit._aside import is_aside
 from agentkit._log import get_logger
 from agentkit._partial_json import PartialJson
-from agentkit.client import Connection, GeminiClient, RetryNotice
+from agentkit.client import GeminiClient, RetryNotice
+from agentkit.connection import Connection
 from agentkit.context import RunContext
 from agentkit.errors import (
     ConfigurationError,

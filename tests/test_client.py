@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from agentkit._endpoint import model_path
 from agentkit._status import Asked, status_error
-from agentkit.client import Connection, GeminiClient, RetryNotice
+from agentkit.client import GeminiClient, RetryNotice
+from agentkit.connection import Connection
 from agentkit.errors import (
     AgentKitError,
     AuthenticationFailed,

@@ -41,7 +41,7 @@ from agentkit import (
     tool,
 )
 from agentkit.cli.service import open_client
-from agentkit.client import Connection
+from agentkit.connection import Connection
 from agentkit.testing import Emulator, call, text
 from agentkit.testing import error as service_error
 from agentkit.wire import GenerateContentRequest, user_text
