@@ -39,45 +39,43 @@ _REQUEST_ID_HEADERS = ("x-request-id", "x-oneapi-request-id", "x-goog-request-id
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
 _RETRY_IN_TEXT = re.compile(r"retry in (\d+(?:\.\d+)?) ?s", re.IGNORECASE)
 _DOCTOR = "`agentkit doctor --save FILE` finds out what an endpoint lacks, for GeminiClient(capabilities=FILE)."
-_CACHE_GONE = re.compile(r"cached? ?content\b.*(not found|expired)|not found: cached content", re.IGNORECASE)
-_HINTS: Sequence[tuple[re.Pattern[str], str]] = [
-    (re.compile(pattern, re.IGNORECASE), hint)
-    for pattern, hint in (
-        (
-            r"unknown name \W*(parameters|response)_?json_?schema",
-            'It does not know JSON Schema here: use GeminiClient(schema_dialect="openapi"). ' + _DOCTOR,
-        ),
-        (
-            r"unknown name \W*id\b",
-            "It does not take the ids of calls back. " + _DOCTOR,
-        ),
-        (
-            r"unknown name \W*include_?server_?side_?tool",
-            "This endpoint cannot combine built-in tools with functions: say so by GeminiClient(endpoint='vertex').",
-        ),
-        (
-            r"include_?server_?side_?tool|tool use with function|tool call context circulation|all search tools",
-            "Built-in tools beside functions need Gemini 3+ at Google's; else GeminiClient(endpoint='vertex').",
-        ),
-        (
-            r"thinking_?\s?(level|budget)|\bbudget -?\d+ is invalid|thinking mode",
-            "What a model can think differs: try another `thinking=`, or leave it out.",
-        ),
-        (
-            r"thought_?\s?signature",
-            "Send the model's contents back unchanged, every part with its `thoughtSignature`.",
-        ),
-        (r"unsupported.*mime type: 'application/json'|mime type: 'application/json' is unsupported",
-         "Typed output beside tools needs Gemini 3 or newer."),
-        (r"exceeds the maximum number of tokens", "Shorten the conversation or the tool results."),
-        (r"cached? ?content model|and cachedcontent \(models",
-         "A cached content serves only the model that it was made for."),
-        (r"payload size exceeds|entity too large",
-         "Send less inline: upload files (await client.files.upload(path)), or link to them (Image.from_url)."),
-        (r"user location is not supported", "Google does not serve this country: use another endpoint."),
-        (r"ending with a model turn", "The last content must be the user's; tool results stand alone in theirs."),
-    )
-]  # fmt: skip
+_CACHE_GONE = r"cached? ?content\b.*(not found|expired)|not found: cached content"
+# Compiled when they are first needed: most programs see none of these errors.
+_HINTS: Sequence[tuple[str, str]] = (
+    (
+        r"unknown name \W*(parameters|response)_?json_?schema",
+        'It does not know JSON Schema here: use GeminiClient(schema_dialect="openapi"). ' + _DOCTOR,
+    ),
+    (
+        r"unknown name \W*id\b",
+        "It does not take the ids of calls back. " + _DOCTOR,
+    ),
+    (
+        r"unknown name \W*include_?server_?side_?tool",
+        "This endpoint cannot combine built-in tools with functions: say so by GeminiClient(endpoint='vertex').",
+    ),
+    (
+        r"include_?server_?side_?tool|tool use with function|tool call context circulation|all search tools",
+        "Built-in tools beside functions need Gemini 3+ at Google's; else GeminiClient(endpoint='vertex').",
+    ),
+    (
+        r"thinking_?\s?(level|budget)|\bbudget -?\d+ is invalid|thinking mode",
+        "What a model can think differs: try another `thinking=`, or leave it out.",
+    ),
+    (
+        r"thought_?\s?signature",
+        "Send the model's contents back unchanged, every part with its `thoughtSignature`.",
+    ),
+    (r"unsupported.*mime type: 'application/json'|mime type: 'application/json' is unsupported",
+     "Typed output beside tools needs Gemini 3 or newer."),
+    (r"exceeds the maximum number of tokens", "Shorten the conversation or the tool results."),
+    (r"cached? ?content model|and cachedcontent \(models",
+     "A cached content serves only the model that it was made for."),
+    (r"payload size exceeds|entity too large",
+     "Send less inline: upload files (await client.files.upload(path)), or link to them (Image.from_url)."),
+    (r"user location is not supported", "Google does not serve this country: use another endpoint."),
+    (r"ending with a model turn", "The last content must be the user's; tool results stand alone in theirs."),
+)  # fmt: skip
 
 
 @frozen
@@ -211,7 +209,7 @@ def _reason(status: int) -> str:
 
 
 def _hint(kind: type[StatusError], status: int, said: _Said, asked: Asked) -> str:
-    if status in (400, 403, 404) and _CACHE_GONE.search(said.message):
+    if status in (400, 403, 404) and re.search(_CACHE_GONE, said.message, re.IGNORECASE):
         return "It has expired, was deleted, or was made with another key: make it anew with client.caches.create(...)."
     if kind is AuthenticationFailed:
         return (
@@ -224,7 +222,7 @@ def _hint(kind: type[StatusError], status: int, said: _Said, asked: Asked) -> st
         return "The credit is used up: add some in the console of your provider."
     if kind is RateLimited:
         return "A quota is used up: wait, send less at once, or ask your provider for more."
-    return next((hint for pattern, hint in _HINTS if pattern.search(said.message)), "")
+    return next((hint for pattern, hint in _HINTS if re.search(pattern, said.message, re.IGNORECASE)), "")
 
 
 def _retry_after_s(headers: Mapping[str, str], said: _Said) -> float | None:

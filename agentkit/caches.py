@@ -41,9 +41,9 @@ Message = TypeVar("Message", bound=WireModel)
 Dialect = Literal["json_schema", "openapi"]
 
 _PAGES = 100
-_ID = re.compile(r"[A-Za-z0-9_.-]+")
-_NAME = re.compile(r"(projects/[^/\s]+/locations/[^/\s]+/)?cachedContents/[A-Za-z0-9_.-]+")
-_ROOT = re.compile(r"(?P<root>.*/v\d\w*?)(?:/(?P<place>projects/[^/]+/locations/[^/]+))?(?:/publishers/google)?")
+_ID = r"[A-Za-z0-9_.-]+"
+_NAME = r"(projects/[^/\s]+/locations/[^/\s]+/)?cachedContents/[A-Za-z0-9_.-]+"
+_ROOT = r"(?P<root>.*/v\d\w*?)(?:/(?P<place>projects/[^/]+/locations/[^/]+))?(?:/publishers/google)?"
 
 
 @frozen
@@ -112,7 +112,7 @@ class Caches:
     def __init__(self, ask: Ask, base_url: str, dialect: Dialect) -> None:
         self._ask, self._base_url = ask, base_url
         self._dialect: Dialect = dialect
-        found = _ROOT.fullmatch(base_url)
+        found = re.fullmatch(_ROOT, base_url)
         self._root = found["root"] if found else base_url
         self._place = f"{found['place']}/" if found and found["place"] else ""
 
@@ -227,9 +227,9 @@ class Caches:
 
     def _path(self, name: str | Cache) -> str:
         written = name.name if isinstance(name, Cache) else str(name)
-        if _ID.fullmatch(written):
+        if re.fullmatch(_ID, written):
             written = f"cachedContents/{written}"
-        if not _NAME.fullmatch(written):
+        if not re.fullmatch(_NAME, written):
             raise ConfigurationError(f"{name!r} names no cached content. Give a Cache, or a name 'cachedContents/...'.")
         return written
 
@@ -244,7 +244,7 @@ def cached_name(cached: str | Cache | None, models: Iterable[str], instructions:
         return None
     check_kind("cached_content", cached, str | Cache, 'a Cache or its name, "cachedContents/..."')
     name = cached.name if isinstance(cached, Cache) else cached
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(_NAME, name):
         raise ConfigurationError(f'cached_content={name!r} is no name of a cached content: "cachedContents/...".')
     for model in models:
         if not facts(model).explicit_caching:

@@ -1,15 +1,16 @@
 """Code that Gemini wrote and ran at the service, read from the parts of its answers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from agentkit._frozen import frozen
 from agentkit.media import Image, read_media
 from agentkit.wire import Part
 
 __all__ = ["ExecutedCode"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ExecutedCode:
     """One piece of code and what came of it.
 

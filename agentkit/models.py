@@ -275,35 +275,32 @@ _UNVERIFIED: Final = ThinkingRule(control="unverified")
 _TO_HIGH: Final = ("low", "medium", "high")
 
 # The first pattern that matches wins, so suffixed ids (dates, "-preview") follow their family.
-_THINKING: Final[tuple[tuple[re.Pattern[str], ThinkingRule], ...]] = tuple(
-    (re.compile(pattern), rule)
-    for pattern, rule in (
-        (r"^gemini-2\.5-flash-image", _NO_THINKING),
-        (r"^gemini-(2\.0|1)", _NO_THINKING),
-        (r"-image|nano-banana|-tts|-transcribe|^gemini-embedding|-live", _UNVERIFIED),
-        (r"^gemini-4-(hydrogen|neon)", _level(*_TO_HIGH, "xhigh", default="high")),
-        (r"^gemini-4-(argon|carbon)", _level(*_TO_HIGH, default="medium")),
-        (r"^gemini-3\.[78]-flash(?!-lite)", _level(*_TO_HIGH, default="medium")),
-        (r"^gemini-3\.6-flash", _level("minimal", *_TO_HIGH, default="medium")),
-        (r"^gemini-3\.5-flash-lite", _level("minimal", *_TO_HIGH, default="minimal")),
-        (r"^gemini-3\.5-flash", _level("minimal", *_TO_HIGH, default="medium")),
-        (r"^gemini-3\.1-pro", _level(*_TO_HIGH, default="high")),
-        (r"^gemini-3\.1-flash-lite", _level("minimal", *_TO_HIGH, default="minimal")),
-        (r"^gemini-3-pro", _level("low", "high", default="high")),
-        (r"^gemini-3-flash", _level("minimal", *_TO_HIGH, default="high")),
-        (r"^gemini-2\.5-pro", _budget(128, 32_768, can_disable=False)),
-        (r"^gemini-2\.5-flash-lite", _budget(512, 24_576, default=0)),
-        (r"^gemini-2\.5-flash", _budget(0, 24_576)),
-        (r"^gemini-robotics-er-1\.[56]", _budget(0, 24_576)),
-        (r"^gemma-4-", _level("minimal", "high")),
-        # Never "minimal" or "xhigh" for ids that are not known: most of the newest models refuse them.
-        (r"", _level(*_TO_HIGH)),
-    )
+_THINKING: Final[tuple[tuple[str, ThinkingRule], ...]] = (
+    (r"^gemini-2\.5-flash-image", _NO_THINKING),
+    (r"^gemini-(2\.0|1)", _NO_THINKING),
+    (r"-image|nano-banana|-tts|-transcribe|^gemini-embedding|-live", _UNVERIFIED),
+    (r"^gemini-4-(hydrogen|neon)", _level(*_TO_HIGH, "xhigh", default="high")),
+    (r"^gemini-4-(argon|carbon)", _level(*_TO_HIGH, default="medium")),
+    (r"^gemini-3\.[78]-flash(?!-lite)", _level(*_TO_HIGH, default="medium")),
+    (r"^gemini-3\.6-flash", _level("minimal", *_TO_HIGH, default="medium")),
+    (r"^gemini-3\.5-flash-lite", _level("minimal", *_TO_HIGH, default="minimal")),
+    (r"^gemini-3\.5-flash", _level("minimal", *_TO_HIGH, default="medium")),
+    (r"^gemini-3\.1-pro", _level(*_TO_HIGH, default="high")),
+    (r"^gemini-3\.1-flash-lite", _level("minimal", *_TO_HIGH, default="minimal")),
+    (r"^gemini-3-pro", _level("low", "high", default="high")),
+    (r"^gemini-3-flash", _level("minimal", *_TO_HIGH, default="high")),
+    (r"^gemini-2\.5-pro", _budget(128, 32_768, can_disable=False)),
+    (r"^gemini-2\.5-flash-lite", _budget(512, 24_576, default=0)),
+    (r"^gemini-2\.5-flash", _budget(0, 24_576)),
+    (r"^gemini-robotics-er-1\.[56]", _budget(0, 24_576)),
+    (r"^gemma-4-", _level("minimal", "high")),
+    # Never "minimal" or "xhigh" for ids that are not known: most of the newest models refuse them.
+    (r"", _level(*_TO_HIGH)),
 )
 
 
 def _thinking_of(model_id: str) -> ThinkingRule:
-    return next(rule for pattern, rule in _THINKING if pattern.search(model_id))
+    return next(rule for pattern, rule in _THINKING if re.search(pattern, model_id))
 
 
 def _is_from(first: Generation, generation: Generation | None) -> bool:

@@ -61,7 +61,7 @@ class _Copies(Sequence[Content]):
         return Content.parse(self._contents[index].raw)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class Run(Generic[Deps, Out]):
     """The state of a run together with everything that serves it. Two runs share none of it but settings.
 

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from types import NoneType
 from typing import Any, Literal, Self, cast, get_args
 
+from agentkit._frozen import frozen
 from agentkit._placing import place_media
 from agentkit.approval import ApprovalRequest
 from agentkit.errors import OutputInvalid, StateInvalid
@@ -73,7 +74,7 @@ def meant_name(name: str) -> str:
     return name.strip().removeprefix("default_api.")
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class ToolFailure:
     """A call that raised something unexpected. The model may have been told less.
 

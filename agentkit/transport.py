@@ -29,7 +29,7 @@ import sys
 import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from http import HTTPStatus
 from typing import Protocol, cast
 from urllib.parse import urlsplit
@@ -96,7 +96,7 @@ class Transport(Protocol):
         """Close all connections."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Timeouts:
     """How long a transport waits, in seconds. Only waiting counts: a slow reader of a stream does not use it up.
 
@@ -208,7 +208,7 @@ class HttpxTransport:
         return self._routes[key]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class _Route:
     """The way to one server. `proxy` is shown in messages and holds no password."""
 

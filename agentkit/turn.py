@@ -51,7 +51,7 @@ CLOSING = (
 MAX_HOPS = 64  # of one long answer; a hop holds up to 65,536 tokens
 
 # What services say that cannot hold calls to their schemas: large schemas (sheet 3.5), and gateways of older make.
-_VALIDATION = re.compile(r"VALIDATED|too many states|function_?calling_?config", re.IGNORECASE)
+_VALIDATION = r"VALIDATED|too many states|function_?calling_?config"
 
 Send = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
 
@@ -158,7 +158,13 @@ async def _mended(run: Run[Any, Any], request: GenerateContentRequest, error: In
     """
     mode = _mode_of(request)
     by_itself = run.choice is None or run.choice.mode != "validated"
-    if by_itself and run.validates and mode and mode.mode == "VALIDATED" and _VALIDATION.search(error.message):
+    if (
+        by_itself
+        and run.validates
+        and mode
+        and mode.mode == "VALIDATED"
+        and re.search(_VALIDATION, error.message, re.IGNORECASE)
+    ):
         run.validates = False
         log.warning("calls.not_validated", said=error.message[:200], run_id=run.state.run_id)
         reason = "the service does not validate these functions; asking without"

@@ -1,12 +1,13 @@
 """What a run has spent, and what it may spend."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from decimal import Decimal
 from operator import add, sub
 from typing import Any, Literal, Self, cast
 
 from agentkit._checks import is_number, is_whole
+from agentkit._frozen import frozen
 from agentkit.errors import ConfigurationError, LimitExceeded
 from agentkit.prices import Amount, read_amount
 from agentkit.wire import UsageMetadata
@@ -14,7 +15,7 @@ from agentkit.wire import UsageMetadata
 __all__ = ["Limits", "Usage"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Usage:
     """What was spent. Token counts are the service's own; a count it did not give is 0.
 
@@ -84,7 +85,7 @@ def _count(value: object) -> int:
     return max(0, int(value)) if is_number(value) else 0
 
 
-@dataclass(frozen=True, kw_only=True)
+@frozen
 class Limits:
     """What a run may spend. `None` means no limit.
 
