@@ -1,6 +1,7 @@
 """What all tests share: the event loops they run on, and an environment without keys."""
 
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -13,6 +14,45 @@ from agentkit.testing.server import serve
 # `pytest --hypothesis-profile=default` looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
+
+
+# What takes long and does not depend on the version of Python: `pytest --short` leaves these files out.
+LONG = {
+    *("test_soak.py", "test_fault_cuts.py", "test_many.py"),
+    *(
+        "test_recorded_answers.py",
+        "test_recorded_conversations.py",
+        "test_recorded_json.py",
+        "test_recorded_thoughts.py",
+    ),
+    *("testing/test_fuzz.py", "testing/test_fuzz_answers.py", "testing/test_offline_legal.py"),
+    *("cli/test_check.py", "cli/test_check_endpoint.py", "cli/test_check_target.py", "cli/test_doctor.py"),
+    *("cli/test_emulate.py", "cli/test_models.py"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--short` and `--backend`."""
+    parser.addoption("--short", action="store_true", help="leave out what takes long on every version of Python")
+    parser.addoption("--backend", choices=["asyncio", "trio"], help="run asynchronous tests on this one only")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the long files, if asked."""
+    name = collection_path.relative_to(Path(__file__).parent).as_posix()
+    return True if config.getoption("--short") and name in LONG else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the other backend, if one was named."""
+    only = config.getoption("--backend")
+    if only:
+        items[:] = [item for item in items if _backend_of(item) in (None, only)]
+
+
+def _backend_of(item: pytest.Item) -> object:
+    spec = getattr(item, "callspec", None)
+    return None if spec is None else spec.params.get("anyio_backend")
 
 
 @pytest.fixture(params=["asyncio", "trio"])
