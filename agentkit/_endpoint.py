@@ -212,7 +212,7 @@ def _is_host(host: str) -> bool:
 
 
 def _checked_version(api_version: str) -> str:
-    if not _VERSION.fullmatch(api_version):
+    if not isinstance(api_version, str) or not _VERSION.fullmatch(api_version):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ConfigurationError(f"api_version {api_version!r} is not a version. Write it like 'v1beta'.")
     return api_version
 

@@ -1,5 +1,6 @@
 """What an agent says about every request, checked, and in the form of the wire for one model at one endpoint."""
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -135,6 +136,7 @@ def read_settings(
         TypeError: A name in `generation` is no setting.
         ConfigurationError: A value cannot be right.
     """
+    check_kind("include_thoughts", include_thoughts, bool, "True or False")
     config = _read_generation({name: value for name, value in generation.items() if value is not None})
     if "thinkingConfig" in config and (thinking is not None or include_thoughts):
         raise ConfigurationError("Give thinking=... (and include_thoughts=...), or thinking_config by hand, not both.")
@@ -166,8 +168,10 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "max_output_tokens": (1, float("inf")),
     "candidate_count": (1, 8),
     "logprobs": (0, 20),
+    "seed": (-(2**31), 2**31 - 1),  # an int32
 }
 _MOST_STOP_SEQUENCES = 5
+_OTHER_OPTIONS = ("tools", "output", "instructions", "limits", "middleware", "thinking", "history", "client", "safety")
 _SNAKE = re.compile(r"_([a-z0-9])")
 
 
@@ -176,13 +180,18 @@ def _read_generation(given: Mapping[str, Any]) -> dict[str, Any]:
     names = GenerationSettings.__annotations__
     for name, value in given.items():
         if name not in names:  # what Python itself says, and row 121 of the fault matrix asks for
-            raise TypeError(f"Agent.__init__() got an unexpected keyword argument {name!r}")
+            near = difflib.get_close_matches(_python_name(name), (*names, *_OTHER_OPTIONS), n=1)
+            hint = f". Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"Agent.__init__() got an unexpected keyword argument {name!r}{hint}")
         if getattr(GenerationConfig.parse({name: value}), name) is None:
-            raise ConfigurationError(f"{name}={value!r}: the value is of the wrong kind.")
+            kind = getattr(names[name], "__name__", names[name])
+            raise ConfigurationError(f"{name}={value!r}: the value is of the wrong kind. Give one of type {kind}.")
         low, high = _BOUNDS.get(name, (float("-inf"), float("inf")))
         if is_number(value) and not low <= value <= high:
-            most = f" to {high:g}" if high != float("inf") else " or more"
-            raise ConfigurationError(f"{name}={value!r}: give {low:g}{most}.")
+            most = f" to {high:.0f}" if high != float("inf") else " or more"
+            raise ConfigurationError(f"{name}={value!r}: give {low:.0f}{most}.")
+        if isinstance(value, float) and not is_number(value):
+            raise ConfigurationError(f"{name}={value!r}: give a finite number.")
     if len(given.get("stop_sequences", ())) > _MOST_STOP_SEQUENCES:
         raise ConfigurationError(f"stop_sequences holds {len(given['stop_sequences'])} texts; at most 5 are taken.")
     if "logprobs" in given and not given.get("response_logprobs"):

@@ -15,9 +15,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypedDict
 
+from agentkit._checks import check_kind
 from agentkit._endpoint import api_root
 from agentkit.capabilities import Capabilities
 from agentkit.errors import ConfigurationError
+from agentkit.prices import Price
 from agentkit.retry import Retry
 from agentkit.transport import Transport
 
@@ -39,6 +41,7 @@ class VertexOptions(TypedDict, total=False):
     max_stream_bytes: int
     transport: Callable[[], Transport] | None
     capabilities: Capabilities | str | os.PathLike[str] | None
+    prices: Mapping[str, Price] | None
     allow_insecure_http: bool
     trust_env: bool
 
@@ -58,6 +61,8 @@ def vertex_url(
     Raises:
         ConfigurationError: The project or the location cannot be one, or the URL is not one to send a key to.
     """
+    check_kind("project", project, str | None, "the id of a Google Cloud project")
+    check_kind("location", location, str, "'global', or a region like 'us-central1'")
     if project is not None and not _PROJECT.fullmatch(project):
         raise ConfigurationError(f"project={project!r} is not the id of a Google Cloud project, like 'my-project-123'.")
     if not _LOCATION.fullmatch(location):

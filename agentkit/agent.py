@@ -455,6 +455,8 @@ def _read_models(model: object) -> list[str]:
     ids = [one for one in given if isinstance(one, str) and one.strip()]
     if ids and len(set(ids)) == len(given):
         return ids
+    if len(ids) == len(given) > 1:
+        raise ConfigurationError(f"model={model!r} names a model twice. Name each once, in the order to be asked.")
     raise ConfigurationError(
         f'model={model!r} is no model id. Give one, for example "gemini-3-flash-preview", or a list of different ones.'
     )

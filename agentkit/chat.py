@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
+from agentkit._checks import check_kinds
 from agentkit.approval import ApprovalRequest, Decision
 from agentkit.client import GeminiClient
 from agentkit.errors import ConfigurationError
@@ -57,6 +58,8 @@ class Chat(Generic[Deps, Out]):
     def __init__(
         self, agent: _Agent[Deps, Out], history: Sequence[Content] = (), client: GeminiClient | None = None
     ) -> None:
+        if not isinstance(history, History):  # that one holds nothing else
+            check_kinds("history", history, Content, "a Content; Content.parse(...) reads JSON")
         self._agent, self._client = agent, client
         self.contents: History = History(history)
         self._paused: RunState | None = None

@@ -252,7 +252,9 @@ class StatusError(GeminiError):
         wait = f" Try again in {self.retry_after_s:g} s." if self.retry_after_s is not None else ""
         hint = f" {self.hint}" if self.hint else ""
         tried = f" Models tried: {', '.join(map(repr, self.tried))}." if self.tried else ""
-        return f"HTTP {self.status}{code}: {message}{wait}{hint}{tried}"
+        more = f"{wait}{hint}{tried}"
+        stop = "." if more and (message[-1].isalnum() or message[-1] == ")") else ""
+        return f"HTTP {self.status}{code}: {message}{stop}{more}"
 
 
 class InvalidRequest(StatusError):
@@ -362,7 +364,7 @@ class MalformedCall(RunError):
 
 
 class OutputInvalid(RunError):
-    """The final answer does not fit the output type.
+    """The final answer does not fit the output type, or the agent's own check refused it.
 
     Attributes:
         problem: What is wrong, as told to the model.
@@ -374,7 +376,7 @@ class OutputInvalid(RunError):
         self.problem, self.text = problem, text
 
     def __str__(self) -> str:
-        return f"The answer does not fit the output type: {self.problem}"
+        return f"The answer could not be used, also when asked again: {self.problem}"
 
 
 class LimitExceeded(RunError):

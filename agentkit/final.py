@@ -10,7 +10,7 @@ from agentkit._arguments import without_surrogates
 from agentkit._log import get_logger
 from agentkit._signature import is_async
 from agentkit._threads import call_function
-from agentkit.errors import OutputInvalid, RunFailed, ToolError
+from agentkit.errors import ConfigurationError, OutputInvalid, RunFailed, ToolError
 from agentkit.events import Retrying
 from agentkit.run import Run
 
@@ -56,6 +56,10 @@ async def take_final_call(run: Run[Any, Any], args: dict[str, Any]) -> None:
     run.accepted, run.state.final = (answer,), args
 
 
+def _is_yes_or_no(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 async def _checked(run: Run[Any, Out], answer: Out, said: str) -> Out:
     """Return what the agent's check makes of an answer. `said` is the answer as it came."""
     check = run.output.check
@@ -65,6 +69,10 @@ async def _checked(run: Run[Any, Out], answer: Out, said: str) -> Out:
         with anyio.move_on_after(run.tool_timeout_s):
             call = functools.partial(check, run.context(), answer)
             found = await call_function(call, is_async(check))
+            if _is_yes_or_no(found) and not _is_yes_or_no(answer):  # it would replace the answer
+                raise ConfigurationError(
+                    f"output_check returned {found}. Return None to take the answer, raise ToolError to refuse it."
+                )
             return answer if found is None else found
     except ToolError as error:
         raise OutputInvalid(without_surrogates(str(error)), said) from error

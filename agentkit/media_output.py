@@ -5,6 +5,7 @@ from dataclasses import field
 from itertools import groupby
 from typing import Any
 
+from agentkit._checks import check_kind
 from agentkit._frozen import frozen
 from agentkit._sound import is_raw_sound
 from agentkit.errors import ConfigurationError, OutputInvalid
@@ -49,6 +50,7 @@ class Speech:
             raise ConfigurationError("Speech takes a voice or speakers={...}, not both: the service refuses that.")
         if not (self.voice or self.speakers or self.language):
             raise ConfigurationError('Speech says nothing. Give a voice, Speech("Kore"), or speakers={"Joe": "Kore"}.')
+        check_kind("Speech(speakers)", self.speakers, Mapping, 'a dict of voices: {"Joe": "Kore", "Jane": "Puck"}')
         names: list[object] = [self.voice, self.language, *self.speakers, *self.speakers.values()]
         if not all(isinstance(name, str) for name in names) or not all(names[2:]):
             raise ConfigurationError("Voices, speakers and languages are names: texts that are not empty.")

@@ -181,7 +181,7 @@ def _read_thinking(thinking: str | int) -> str | int:
         if thinking.lower() not in words:
             raise ValueError(f"thinking is one of {', '.join(words)}, or a number of tokens; got {thinking!r}.")
         return thinking.lower()
-    if isinstance(thinking, bool) or thinking < -1:
+    if not isinstance(thinking, int) or isinstance(thinking, bool) or thinking < -1:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
         raise ValueError(f"thinking as a number is a count of tokens, 0 (off) or -1 (dynamic); got {thinking!r}.")
     return {0: "off", -1: "dynamic"}.get(thinking, thinking)
 

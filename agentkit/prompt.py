@@ -1,7 +1,7 @@
 """What a user asks: a text, media, or a list of both, read into one content of the conversation."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import cast
 
 from agentkit._intake import too_large
@@ -72,6 +72,9 @@ def check_media(media: Sequence[Media], model: str) -> None:
 def _pieces(prompt: object) -> list[str | Part | Media]:
     if isinstance(prompt, str | Part | Media):
         return [prompt]
+    if isinstance(prompt, Mapping | Set):
+        kind = type(cast("object", prompt)).__name__
+        raise ConfigurationError(f"A prompt cannot be a {kind}. Give a text, a list, or a Content: Content.parse(...).")
     is_list = isinstance(prompt, Iterable) and not isinstance(prompt, bytes | bytearray)
     candidates: list[object] = list(cast("Iterable[object]", prompt)) if is_list else [prompt]
     pieces = list(_checked(candidates, is_list=is_list))

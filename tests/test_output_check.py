@@ -10,6 +10,7 @@ import pytest
 
 from agentkit import (
     Agent,
+    ConfigurationError,
     GeminiClient,
     OutputInvalid,
     RateLimited,
@@ -304,3 +305,10 @@ async def test_an_accepted_final_answer_survives_a_pause(
     result = await agent.resume(state, decisions={paused.paused[0].key: approve()})
 
     assert result.output == Trip(town="Oslo")
+
+
+async def test_a_check_that_only_says_yes_or_no_is_told_what_to_do(emulator: Emulator, client: GeminiClient) -> None:
+    emulator.reply(text("7"))
+
+    with pytest.raises(ConfigurationError, match=r"output_check returned True\. Return None to take the answer"):
+        await Agent(NEW, output=int, output_check=lambda _ctx, number: number > 0, client=client).run("Go.")

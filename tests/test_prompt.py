@@ -135,3 +135,9 @@ def test_the_resolution_of_one_file_is_refused_where_the_model_knows_none() -> N
     with pytest.raises(ConfigurationError, match=r"gemini-2.5-flash knows no media_resolution.*media_resolution="):
         read_prompt(prompt, OLD)
     assert read_prompt(prompt, MODEL).parts
+
+
+@pytest.mark.parametrize("prompt", [{"role": "user", "parts": [{"text": "Hi"}]}, {"Hi", "Ho"}], ids=["dict", "set"])
+def test_what_would_lose_its_order_or_its_values_is_no_prompt(prompt: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"A prompt cannot be a (dict|set)"):
+        read_prompt(prompt, MODEL)

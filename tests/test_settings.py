@@ -239,3 +239,25 @@ async def test_an_unknown_field_in_extra_reaches_the_service(emulator: Emulator,
         await Agent(MODEL, client=client, extra={"generationConfig": {"newField": 1}}).run("Hi.")
 
     assert emulator.requests[0]["generationConfig"] == {"newField": 1}
+
+
+WRONG_KINDS = [
+    pytest.param({"thinking": 1.5}, r"thinking=1\.5: thinking as a number is a count of tokens", id="half-a-token"),
+    pytest.param({"temperature": float("nan")}, "give a finite number", id="no-number"),
+    pytest.param({"seed": 2**40}, "seed=1099511627776: give -2147483648 to 2147483647", id="more-than-32-bits"),
+    pytest.param({"include_thoughts": "yes"}, "include_thoughts must be True or False", id="a-yes"),
+    pytest.param({"seed": "x"}, "Give one of type int", id="text-for-a-number"),
+    pytest.param({"model": [MODEL, MODEL]}, "names a model twice", id="a-model-twice"),
+]
+
+
+@pytest.mark.parametrize(("options", "sentence"), WRONG_KINDS)
+def test_what_is_wrong_is_said_in_words(options: Any, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        Agent(**{"model": MODEL, **options})
+
+
+@pytest.mark.parametrize(("name", "meant"), [("temprature", "temperature"), ("maxOutputTokens", "max_output_tokens")])
+def test_a_misspelt_setting_is_told_with_the_nearest_name(name: str, meant: str) -> None:
+    with pytest.raises(TypeError, match=rf"unexpected keyword argument '{name}'\. Did you mean '{meant}'"):
+        Agent(MODEL, **{name: 1})  # type: ignore[call-overload]

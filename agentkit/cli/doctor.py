@@ -67,7 +67,9 @@ def doctor(
         exam = anyio.run(functools.partial(examine_at, root, credential, model, steps, _tell_step))
         _tell_step("")
         (show_json if as_json else show_text)(exam, out)
-        if file is not None:
+        if file is not None and exam.lacking:
+            sys.stderr.write("Nothing is saved: agents cannot work there.\n")
+        elif file is not None:
             exam.capabilities.save(file)
             sys.stderr.write(printable(f"Saved as {file}: GeminiClient(capabilities={str(file)!r})\n"))
         if exam.lacking:

@@ -90,6 +90,8 @@ def reply(*items: Item | Reply) -> Reply:
     """Return one answer made of `items`, in this order. Replies among them are taken apart."""
     flat: list[Item] = []
     for item in items:
+        if not isinstance(item, Item | Reply):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+            raise TypeError(f"reply() takes items such as text(...) and call(...), not {item!r:.100}.")
         flat.extend(item.items if isinstance(item, Reply) else (item,))
     return Reply(tuple(flat))
 
