@@ -7,15 +7,17 @@ in the contents of another model            what is sent instead (protocol sheet
 a thought signature                         nothing: it is bound to the model that made it
 ... on the first call of a content          Google's placeholder, which every model takes (recorded for 2.0 and 3)
 ... on a tool call of the service itself    itself: such parts go back unchanged, or not at all
-media within the response to a call         a user content of their own behind it, where the model does not take them
+media within the response to a call         a user content of their own behind it, where the model does not take them,
+                                            as `_placing.py` tells
 ```
 
 Which ids share their signatures is not documented, so each other id counts as another model.
 """
 
+from agentkit._placing import place_media
 from agentkit.history import PLACEHOLDER
 from agentkit.models import ModelFacts
-from agentkit.wire import Content, History, Part
+from agentkit.wire import Content, History
 
 __all__ = ["as_read_by"]
 
@@ -26,8 +28,8 @@ def as_read_by(model: ModelFacts, contents: History) -> History:
     for content in contents:
         if content.role == "model":
             read.append(_unsigned(content))
-        elif not model.response_parts and any(_media_of(part) for part in content.parts or []):
-            for one in _with_media_apart(content):
+        elif any(part.function_response is not None and part.function_response.parts for part in content.parts or []):
+            for one in _with_media_placed(content, model):
                 read.append(one)
         else:
             read.append(content)
@@ -45,22 +47,12 @@ def _unsigned(content: Content) -> Content:
     return content.replace(parts=parts)
 
 
-def _media_of(part: Part) -> list[Part]:
-    response = part.function_response
-    media = response.parts if response is not None else None
-    return [Part.parse(one.raw) for one in media or []]
-
-
-def _with_media_apart(content: Content) -> tuple[Content, Content]:
-    """Return the responses alone, and what they held, each piece behind the name of the function it came from."""
-    bare: list[Part] = []
-    media: list[Part] = []
-    for part in content.parts or []:
-        response = part.function_response
-        found = _media_of(part)
-        if response is None or not found:
-            bare.append(part)
-            continue
-        bare.append(part.replace(function_response=response.without("parts")))
-        media += [Part(text=f"What {response.name} returned:"), *found]
-    return content.replace(parts=bare), Content(role="user", parts=media)
+def _with_media_placed(content: Content, model: ModelFacts) -> list[Content]:
+    """Return the content with the media that the model takes there, and behind it those that it does not take."""
+    responses = [part.function_response for part in content.parts or [] if part.function_response is not None]
+    placed = place_media(responses, model.id)
+    if len(placed) == 1:
+        return [content]
+    bare = iter(placed[0].parts or [])
+    parts = [part if part.function_response is None else next(bare) for part in content.parts or []]
+    return [content.replace(parts=parts), *placed[1:]]

@@ -323,7 +323,9 @@ def test_what_is_no_chain_of_models_is_refused(models: Any) -> None:
         Agent(models)
 
 
-PIXEL = {"inlineData": {"mimeType": "image/png", "data": "aGk="}}
+PIXEL = {"inlineData": {"mimeType": "image/png", "data": "aGk=", "displayName": "a.png"}}
+UNNAMED = {"inlineData": {"mimeType": "image/png", "data": "aGk="}}
+WORDS = {"inlineData": {"mimeType": "application/vnd.oasis.opendocument.text", "data": "aGk=", "displayName": "a.odt"}}
 SHOWN = {"functionResponse": {"name": "shot", "response": {"output": "one"}, "parts": [PIXEL]}}
 PLAIN = {"functionResponse": {"name": "look", "response": {"output": "two"}}}
 
@@ -337,9 +339,24 @@ def test_media_in_a_response_become_a_content_of_their_own_for_a_model_that_does
     shown = {"functionResponse": {"name": "shot", "response": {"output": "one"}}}
     assert for_old == [
         {"role": "user", "parts": [shown, PLAIN]},
-        {"role": "user", "parts": [{"text": "What shot returned:"}, PIXEL]},
+        {"role": "user", "parts": [{"text": "'a.png', returned by shot:"}, UNNAMED]},
     ]
     assert for_new == [asked]
+
+
+def test_of_media_in_a_response_those_stay_whose_type_the_next_model_takes() -> None:
+    response = {"name": "shot", "response": {"output": "one"}}
+    asked = {"role": "user", "parts": [{"functionResponse": {**response, "parts": [PIXEL, WORDS]}}, PLAIN]}
+    contents = History([Content.parse(asked)])
+
+    for_third, for_fourth = (as_read_by(facts(model), contents).to_wire() for model in (FIRST, SECOND))
+
+    unnamed = {"inlineData": {name: WORDS["inlineData"][name] for name in ("mimeType", "data")}}
+    assert for_third == [
+        {"role": "user", "parts": [{"functionResponse": {**response, "parts": [PIXEL]}}, PLAIN]},
+        {"role": "user", "parts": [{"text": "'a.odt', returned by shot:"}, unnamed]},
+    ]
+    assert for_fourth == [asked]
 
 
 parts = st.lists(
