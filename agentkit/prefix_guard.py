@@ -99,7 +99,7 @@ class PrefixGuard(Middleware):
         self, context: RunContext[Any], request: GenerateContentRequest, proceed: Proceed
     ) -> GenerateContentResponse:
         """Send the request as it is, and report what it did not have in common with the one before."""
-        if is_aside():  # a question of another middleware, which is no part of the conversation
+        if is_aside() or context.tool:  # a question of another middleware or of a call: no part of the conversation
             return await proceed(request)
         now = _read(context, request)
         before = self._sent.get(context.run_id) or self._of_earlier_run(now)

@@ -12,6 +12,7 @@ from agentkit import (
     Compaction,
     ConfigurationError,
     GeminiClient,
+    GoogleSearch,
     Limits,
     Middleware,
     PrefixGuard,
@@ -243,6 +244,21 @@ async def test_a_summary_that_is_asked_for_is_no_part_of_the_conversation(
 
     [report] = guard.reports
     assert (report.changed, report.within_run, report.lost_tokens) == (("contents[1]",), True, 5120)
+
+
+async def test_a_side_request_of_a_call_is_no_part_of_the_conversation(
+    emulator: Emulator, client: GeminiClient
+) -> None:
+    guard = PrefixGuard()
+    emulator.reply(call("search_web", query="rain"))
+    emulator.reply(text("It rains."))
+    emulator.reply(text("Rain."))
+    agent = Agent("gemini-2.5-flash", tools=[weather, GoogleSearch()], client=client, middleware=[guard])
+
+    await agent.run("What is the weather?")
+
+    assert len(emulator.requests) == 3
+    assert not guard.reports
 
 
 async def test_a_guard_before_an_automatic_cache_sees_the_whole_request(
