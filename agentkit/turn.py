@@ -232,9 +232,10 @@ async def ask_aside(
 ) -> GenerateContentResponse:
     """Send a request that is no turn of the run, for a tool call: once, unstreamed, through the middlewares.
 
-    What it costs is the run's. `context` is that of the call: in a turn of the run, `context.tool` is empty.
+    What it costs is the run's. `context` is that of the call: in a turn of the run, `context.tool` is empty. It is
+    asked directly, also where turns are asked in batches: a call does not wait for a day.
     """
-    ask = functools.partial(_generate, run, connection)
+    ask = functools.partial(_ask_directly, run, connection)
     return await _through_middleware(run, functools.partial(_send, run, connection, ask), lambda: context)(request)
 
 
@@ -322,6 +323,12 @@ async def _generate(
 ) -> GenerateContentResponse:
     if run.ask is not None:
         return await run.ask(run.state.model, request)
+    return await _ask_directly(run, connection, request)
+
+
+async def _ask_directly(
+    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
+) -> GenerateContentResponse:
     return await connection.generate(run.state.model, request, on_retry=functools.partial(_tell_retry, run))
 
 

@@ -12,6 +12,7 @@ from agentkit import (
     ConfigurationError,
     DeadlineExceeded,
     GeminiClient,
+    GoogleSearch,
     Job,
     Limits,
     Middleware,
@@ -24,7 +25,7 @@ from agentkit import (
     approve,
     tool,
 )
-from agentkit.testing import Asked, Emulator, Reply, call, empty, error, reply, text
+from agentkit.testing import Asked, Emulator, Reply, call, empty, error, reply, search, text
 from agentkit.testing.finding import Profile
 from agentkit.testing.server import serve
 
@@ -259,6 +260,24 @@ async def test_models_are_asked_in_batches_of_their_own(towns: Emulator) -> None
     assert said(outcomes) == ["Hello.", "Hello."]
     models = {batch.model for batch in await agent_for(towns).client.batches.list()}
     assert models == {"models/gemini-2.5-flash", f"models/{MODEL}"}
+
+
+async def test_a_side_request_of_a_call_is_asked_directly_and_waits_for_no_batch() -> None:
+    def brain(asked: Asked) -> Reply:
+        if "googleSearch" in asked.body["tools"][0]:
+            return reply(text("Rain."), search("rain", pages={"a.example": "https://a.example/1"}))
+        is_answered = "functionResponse" in asked.body["contents"][-1]["parts"][0]
+        return reply(text("It rains.") if is_answered else call("search_web", query="rain"))
+
+    with serve(Emulator(brain=brain)) as emulator:
+        client = agent_for(emulator).client
+        old = Agent("gemini-2.5-flash", client=client, tools=[population, GoogleSearch()])
+        outcomes = await old.run_batch(["one", "two"], poll_s=0.001)
+        batches = await client.batches.list()
+
+    assert said(outcomes) == ["It rains.", "It rains."]
+    assert [outcome.result.searches for outcome in outcomes if outcome.result] == [["rain"], ["rain"]]
+    assert [batch.requests for batch in batches] == [2, 2]
 
 
 @pytest.mark.parametrize("profile", ["vertex", "comet"])
