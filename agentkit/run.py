@@ -267,6 +267,11 @@ def check_prices_known(run: Run[Any, Any]) -> None:
     """
     if run.limits.cost_usd is None:
         return
+    if run.ask is not None:
+        raise ConfigurationError(
+            f"Limits(cost_usd={run.limits.cost_usd}) cannot be kept in batches, whose prices are not known. Give "
+            "Limits(total_tokens=...), or use agent.run_many(...)."
+        )
     models = dict.fromkeys((run.state.model, *run.fallbacks))
     if unknown := [model for model in models if run.client.price_of(model) is None]:
         raise ConfigurationError(

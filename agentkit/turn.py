@@ -236,7 +236,8 @@ async def ask_aside(
     asked directly, also where turns are asked in batches: a call does not wait for a day.
     """
     ask = functools.partial(_ask_directly, run, connection)
-    return await _through_middleware(run, functools.partial(_send, run, connection, ask), lambda: context)(request)
+    send = functools.partial(_send, run, connection, ask, is_direct=True)
+    return await _through_middleware(run, send, lambda: context)(request)
 
 
 def _through_middleware(run: Run[Any, Any], send: Send, context: Callable[[], RunContext[Any]]) -> Send:
@@ -271,7 +272,12 @@ async def _send_turn(
 
 
 async def _send(
-    run: Run[Any, Any], connection: Connection, ask: Send, request: GenerateContentRequest
+    run: Run[Any, Any],
+    connection: Connection,
+    ask: Send,
+    request: GenerateContentRequest,
+    *,
+    is_direct: bool = False,
 ) -> GenerateContentResponse:
     """Ask once; go on while a long answer comes in hops (protocol sheet 8.7), and join them."""
     if run.limits.input_tokens is not None:
@@ -280,7 +286,7 @@ async def _send(
     while len(hops) < MAX_HOPS:
         hop = await ask(request)
         hops.append(hop)
-        run.state.usage += _usage_of(run, request, hop)  # each hop is billed by itself
+        run.state.usage += _usage_of(run, request, hop, is_direct=is_direct)  # each hop is billed by itself
         token = hop.candidate.continuation_token if hop.candidate is not None else None
         if hop.finish_reason != "CONTINUATION" or not token:
             break
@@ -288,8 +294,12 @@ async def _send(
     return merge(hops) if len(hops) > 1 else hops[0]
 
 
-def _usage_of(run: Run[Any, Any], request: GenerateContentRequest, answer: GenerateContentResponse) -> Usage:
+def _usage_of(
+    run: Run[Any, Any], request: GenerateContentRequest, answer: GenerateContentResponse, *, is_direct: bool
+) -> Usage:
     metadata = answer.usage_metadata
+    if run.ask is not None and not is_direct:  # the prices are those of single requests; batches have others
+        return Usage.of_answer(metadata)
     price = run.client.price_of(run.state.model, answer.model_version)
     return Usage.of_answer(metadata, cost_of_answer(price, metadata, tier=request.service_tier))
 

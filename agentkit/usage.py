@@ -29,8 +29,8 @@ class Usage:
         thought_tokens: Thinking, billed as output.
         cached_tokens: The part of `input_tokens` that came from a cache.
         total_tokens: As the service counts them.
-        cost: What the tokens cost, in USD; None if that is not known of all of them. Fees per search and the storage
-            of caches are not in it.
+        cost: What the tokens cost, in USD; None if that is not known of all of them, as in batches. Fees per search and
+            the storage of caches are not in it.
     """
 
     turns: int = 0

@@ -17,6 +17,7 @@ from agentkit import (
     Limits,
     Middleware,
     Outcome,
+    Price,
     Progress,
     RateLimited,
     Retry,
@@ -278,6 +279,22 @@ async def test_a_side_request_of_a_call_is_asked_directly_and_waits_for_no_batch
     assert said(outcomes) == ["It rains.", "It rains."]
     assert [outcome.result.searches for outcome in outcomes if outcome.result] == [["rain"], ["rain"]]
     assert [batch.requests for batch in batches] == [2, 2]
+
+
+async def test_what_a_batch_costs_is_not_guessed_by_the_prices_of_single_requests(towns: Emulator) -> None:
+    client = GeminiClient(
+        api_key="test-key", base_url=towns.url, endpoint="google", prices={MODEL: Price(input=1, output=1)}
+    )
+    agent = Agent(MODEL, client=client)
+    limited = Agent(MODEL, client=client, limits=Limits(cost_usd=1))
+
+    [single], [batched] = await agent.run_many(["hi"]), await agent.run_batch(["hi"], poll_s=0.001)
+    [refused] = await limited.run_batch(["hi"], poll_s=0.001)
+
+    assert single.usage.cost
+    assert batched.usage.cost is None
+    assert isinstance(refused.error, ConfigurationError)
+    assert "Limits(total_tokens=...)" in str(refused.error)
 
 
 @pytest.mark.parametrize("profile", ["vertex", "comet"])
