@@ -169,7 +169,7 @@ class Run(Generic[Deps, Out]):
             ConfigurationError: The message names the model and says what works instead.
         """
         for model in self.fallbacks:
-            replace(self, state=replace(self.state, model=model))._make_template()
+            replace(self, state=replace(self.state, model=model)).calling()  # of the template
 
     def _make_template(self) -> GenerateContentRequest:
         request = self.settings.request(self.state.model, self.client.endpoint)

@@ -220,3 +220,12 @@ async def test_validated_is_refused_for_models_that_do_not_know_it(emulator: Emu
         await Agent(OLDEST, tools=[look], tool_choice="validated", client=client).run("Go.")
 
     assert not emulator.asked
+
+
+async def test_validated_is_refused_before_any_request_for_a_model_later_in_the_chain(
+    emulator: Emulator, client: GeminiClient
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{OLDEST} knows no validated calls"):
+        await Agent([MODEL, OLDEST], tools=[look], tool_choice="validated", client=client).run("Go.")
+
+    assert not emulator.requests
