@@ -190,6 +190,8 @@ class Run(Generic[Deps, Out]):
         chosen = self.choice.config(declared, first=self.state.usage.turns == 0) if self.choice is not None else None
         if self.output_mode == "function":  # every answer is a call, the final one included
             names = [FINAL_ANSWER] if chosen == {"mode": "NONE"} else (chosen or {}).get("allowedFunctionNames", [])
+            if names and chosen is not None and chosen["mode"] == "VALIDATED":  # which leaves the answer open
+                names = [*names, FINAL_ANSWER]
             return {"mode": "ANY", **({"allowedFunctionNames": names} if names else {})}
         if not declared:  # Google's endpoint refuses a mode without functions
             if chosen is not None and chosen["mode"] == "ANY":

@@ -229,3 +229,15 @@ async def test_validated_is_refused_before_any_request_for_a_model_later_in_the_
         await Agent([MODEL, OLDEST], tools=[look], tool_choice="validated", client=client).run("Go.")
 
     assert not emulator.requests
+
+
+async def test_names_that_may_be_called_leave_a_typed_answer_by_function_open(
+    emulator: Emulator, client: GeminiClient
+) -> None:
+    emulator.reply(call("look", word="a"))
+    emulator.reply(call("final_answer", value=3))
+    choice = ToolChoice(mode="validated", names=("look",))
+
+    await Agent(OLD, output=int, tools=[look, listen], tool_choice=choice, client=client).run("Go.")
+
+    assert modes(emulator) == [{"mode": "ANY", "allowedFunctionNames": ["look", "final_answer"]}] * 2
