@@ -5,7 +5,7 @@ protocol sheet, sections 10.2 and 11, and recorded exchanges.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, Self, TypeVar, cast, runtime_checkable
 from urllib.parse import quote
@@ -234,8 +234,8 @@ class Caches:
         return written
 
 
-def cached_name(cached: str | Cache | None, models: Iterable[str], instructions: object) -> str | None:
-    """Return the name that an agent's requests carry, to any of its models.
+def cached_name(cached: str | Cache | None, models: Sequence[str], instructions: object) -> str | None:
+    """Return the name that an agent's requests carry.
 
     Raises:
         ConfigurationError: The agent cannot use it.
@@ -246,6 +246,12 @@ def cached_name(cached: str | Cache | None, models: Iterable[str], instructions:
     name = cached.name if isinstance(cached, Cache) else cached
     if not re.fullmatch(_NAME, name):
         raise ConfigurationError(f'cached_content={name!r} is no name of a cached content: "cachedContents/...".')
+    asked = list(dict.fromkeys(facts(model).id for model in models))
+    if len(asked) > 1:
+        raise ConfigurationError(
+            f"cached_content serves the one model that it was made for, and the agent asks {', '.join(asked)}. "
+            "Give one model, or let middleware=[AutoCache()] make a cache for each."
+        )
     for model in models:
         if not facts(model).explicit_caching:
             raise ConfigurationError(f"{_not_cached(model)} Leave out cached_content.")

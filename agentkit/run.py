@@ -259,6 +259,11 @@ def check_cached(run: Run[Any, Any]) -> None:
             "request with cached_content cannot declare. Use a model of Gemini 3 and output_mode='native', or leave out "
             "the tools or the cache."
         )
+    if run.choice is not None and run.choice.mode != "auto":
+        raise ConfigurationError(
+            f"tool_choice={run.choice.mode!r}: a request with cached_content cannot say it. Put it into the cache, "
+            "client.caches.create(..., tool_config=...), and leave it out here."
+        )
 
 
 def check_prices_known(run: Run[Any, Any]) -> None:

@@ -272,6 +272,9 @@ CACHE = Cache(name="cachedContents/x", model=f"models/{MODEL}", expires=datetime
     [
         pytest.param("gemini-4-neon", {"cached_content": "cachedContents/x"}, "Leave out cached_content", id="model"),
         pytest.param("gemini-2.5-pro", {"cached_content": CACHE}, "serves no other model", id="another-model"),
+        pytest.param(
+            [MODEL, "gemini-2.5-pro"], {"cached_content": "cachedContents/x"}, "serves the one model", id="a-chain"
+        ),
         pytest.param(MODEL, {"cached_content": "x y"}, "is no name of a cached content", id="name"),
         pytest.param(MODEL, {"cached_content": 3}, "must be a Cache or its name", id="kind"),
         pytest.param(
@@ -282,7 +285,7 @@ CACHE = Cache(name="cachedContents/x", model=f"models/{MODEL}", expires=datetime
         ),
     ],
 )
-def test_an_agent_refuses_a_cache_that_it_cannot_use(model: str, options: Any, said: str) -> None:
+def test_an_agent_refuses_a_cache_that_it_cannot_use(model: Any, options: Any, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         Agent(model, **options)
 
@@ -293,6 +296,16 @@ async def test_a_typed_output_that_needs_a_function_is_refused_beside_a_cache(
     agent = Agent(MODEL, output=int, tools=[population], cached_content=CACHE, client=client)
 
     with pytest.raises(ConfigurationError, match="which a request with cached_content cannot declare"):
+        await agent.run("How many?")
+    assert emulator.asked == []
+
+
+async def test_a_tool_choice_that_a_request_with_a_cache_cannot_say_is_refused(
+    emulator: Emulator, client: GeminiClient
+) -> None:
+    agent = Agent(MODEL, tools=[population], tool_choice="any", cached_content=CACHE, client=client)
+
+    with pytest.raises(ConfigurationError, match=r"tool_choice='any': a request with cached_content cannot say it"):
         await agent.run("How many?")
     assert emulator.asked == []
 
