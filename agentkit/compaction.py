@@ -16,6 +16,7 @@ from agentkit.middleware import Middleware
 from agentkit.wire import (
     Content,
     FunctionCallingConfig,
+    FunctionResponsePart,
     GenerateContentRequest,
     GenerateContentResponse,
     Part,
@@ -186,8 +187,12 @@ def _guess(request: GenerateContentRequest) -> int:
         size += len(message.encode()) if message is not None else 0
     for content in request.contents:
         for part in content.parts or []:
-            if part.inline_data is not None:
-                size -= len(part.inline_data.data or "")
-            if part.inline_data is not None or part.file_data is not None:
-                tokens += _TOKENS_PER_FILE
+            holders: list[Part | FunctionResponsePart] = [part]
+            if part.function_response is not None:
+                holders += part.function_response.parts or []
+            for holder in holders:
+                if holder.inline_data is not None:
+                    size -= len(holder.inline_data.data or "")
+                if holder.inline_data is not None or holder.file_data is not None:
+                    tokens += _TOKENS_PER_FILE
     return tokens + max(size, 0) // _BYTES_PER_TOKEN

@@ -272,6 +272,17 @@ async def test_media_do_not_count_by_their_bytes(emulator: Emulator, client: Gem
     assert len(emulator.requests[0]["contents"]) == 9
 
 
+async def test_media_that_tools_returned_do_not_count_by_their_bytes(emulator: Emulator, client: GeminiClient) -> None:
+    picture = {"inlineData": {"mimeType": "image/png", "data": "A" * 40_000, "displayName": "a.png"}}
+    asked = Part.parse({"functionCall": {"name": "look", "args": {}}, "thoughtSignature": SIGNATURE})
+    answered = Part.parse({"functionResponse": {"name": "look", "response": {"output": 1}, "parts": [picture]}})
+    look = [user("Look."), Content(role="model", parts=[asked]), Content(role="user", parts=[answered]), model("Seen.")]
+
+    await ask(emulator, client, Compaction(at_tokens=4000, keep_turns=1), [*look, *talk(3)])
+
+    assert len(emulator.requests[0]["contents"]) == 11
+
+
 async def test_who_keeps_too_much_is_told(
     emulator: Emulator, client: GeminiClient, caplog: pytest.LogCaptureFixture
 ) -> None:
