@@ -395,7 +395,7 @@ class Agent(RunsMany[Deps, Out]):
     def _begin(self, prompt: Prompt, history: Sequence[Content]) -> RunState:
         if not isinstance(history, History):  # that one holds nothing else
             check_kinds("history", history, Content, "a Content; Content.parse(...) reads JSON")
-        return RunState.begin(self.model, read_prompt(prompt, self.model), history)
+        return RunState.begin(self.model, read_prompt(prompt, self.model, *self.fallbacks), history)
 
     def _chosen(self, client: GeminiClient | None) -> GeminiClient:
         check_kind("client", client, GeminiClient | None, "a GeminiClient")

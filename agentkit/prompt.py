@@ -17,18 +17,19 @@ Prompt = str | Content | Part | Media | Sequence[str | Part | Media]
 _MIB = 1024 * 1024
 
 
-def read_prompt(prompt: Prompt, model: str) -> Content:
+def read_prompt(prompt: Prompt, *models: str) -> Content:
     """Return the prompt as a user content.
 
     Raises:
-        ConfigurationError: It is empty, or holds what is no prompt or what the model does not take.
+        ConfigurationError: It is empty, or holds what is no prompt or what one of the models does not take.
     """
     if isinstance(prompt, Content):
         return prompt
     if isinstance(prompt, str) and not prompt.strip():
         raise ConfigurationError("The prompt is empty. Say what the agent should do.")
     pieces = _pieces(prompt)
-    check_media([piece for piece in pieces if isinstance(piece, Media)], model)
+    for model in models:
+        check_media([piece for piece in pieces if isinstance(piece, Media)], model)
     return Content(role="user", parts=[_part(piece) for piece in pieces])
 
 

@@ -17,6 +17,7 @@ from agentkit import (
     Event,
     GeminiError,
     GoogleSearch,
+    Image,
     InvalidRequest,
     ModelChanged,
     NotFound,
@@ -321,6 +322,16 @@ async def test_a_stream_that_breaks_off_is_not_asked_of_another_model() -> None:
 def test_what_is_no_chain_of_models_is_refused(models: Any) -> None:
     with pytest.raises(ConfigurationError, match="is no model id"):
         Agent(models)
+
+
+@pytest.mark.anyio
+async def test_media_that_a_later_model_does_not_take_are_refused_before_any_request() -> None:
+    pixel = Image(b"hi", "image/png", media_resolution="low")
+
+    with FakeGemini() as gemini, pytest.raises(ConfigurationError, match=f"{OLD} knows no media_resolution"):
+        await Agent([FIRST, OLD], client=gemini.client).run(["What is it?", pixel])
+
+    assert not gemini.asked
 
 
 PIXEL = {"inlineData": {"mimeType": "image/png", "data": "aGk=", "displayName": "a.png"}}
