@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from agentkit.models import facts
 from agentkit.wire import Blob, Content, FileData, FunctionResponse, FunctionResponsePart, Part
 
-__all__ = ["digests", "is_moved", "moved_media", "place_media"]
+__all__ = ["digests", "is_moved", "moved_media", "place_again", "place_media"]
 
 _TAKEN = ("image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain")
 _OFFICE = ("application/vnd.openxmlformats-officedocument.", "application/vnd.oasis.opendocument.")
@@ -36,6 +36,19 @@ def place_media(responses: Sequence[FunctionResponse], model: str) -> list[Conte
             moved += _as_parts(part, response.name or "")
     contents = [Content(role="user", parts=kept)]
     return [*contents, Content(role="user", parts=moved)] if moved else contents
+
+
+def place_again(content: Content, model: str) -> list[Content]:
+    """Return a content of another model's conversation, and behind it the media that `model` does not take there."""
+    if content.role == "model":
+        return [content]
+    responses = [part.function_response for part in content.parts or [] if part.function_response is not None]
+    placed = place_media(responses, model) if any(response.parts for response in responses) else []
+    if len(placed) < 2:
+        return [content]
+    bare = iter(placed[0].parts or [])
+    parts = [part if part.function_response is None else next(bare) for part in content.parts or []]
+    return [content.replace(parts=parts), *placed[1:]]
 
 
 def is_moved(content: Content) -> bool:

@@ -14,7 +14,7 @@ media within the response to a call         a user content of their own behind i
 Which ids share their signatures is not documented, so each other id counts as another model.
 """
 
-from agentkit._placing import place_media
+from agentkit._placing import place_again
 from agentkit.history import PLACEHOLDER
 from agentkit.models import ModelFacts
 from agentkit.wire import Content, History
@@ -28,11 +28,9 @@ def as_read_by(model: ModelFacts, contents: History) -> History:
     for content in contents:
         if content.role == "model":
             read.append(_unsigned(content))
-        elif any(part.function_response is not None and part.function_response.parts for part in content.parts or []):
-            for one in _with_media_placed(content, model):
-                read.append(one)
         else:
-            read.append(content)
+            for one in place_again(content, model.id):
+                read.append(one)
     return read
 
 
@@ -45,14 +43,3 @@ def _unsigned(content: Content) -> Content:
         elif part.thought_signature is not None and part.tool_call is None and part.tool_response is None:
             parts[at] = part.without("thought_signature")
     return content.replace(parts=parts)
-
-
-def _with_media_placed(content: Content, model: ModelFacts) -> list[Content]:
-    """Return the content with the media that the model takes there, and behind it those that it does not take."""
-    responses = [part.function_response for part in content.parts or [] if part.function_response is not None]
-    placed = place_media(responses, model.id)
-    if len(placed) == 1:
-        return [content]
-    bare = iter(placed[0].parts or [])
-    parts = [part if part.function_response is None else next(bare) for part in content.parts or []]
-    return [content.replace(parts=parts), *placed[1:]]

@@ -10,7 +10,7 @@ from types import NoneType
 from typing import Any, Literal, Self, cast, get_args
 
 from agentkit._frozen import frozen
-from agentkit._placing import place_media
+from agentkit._placing import place_again, place_media
 from agentkit.approval import ApprovalRequest
 from agentkit.errors import OutputInvalid, StateInvalid
 from agentkit.history import mended, open_calls
@@ -145,10 +145,14 @@ class RunState:
     def begin(cls, model: str, prompt: Content, history: Sequence[Content] = ()) -> Self:
         """Return the state of a run that has asked nothing yet. A history that the service would refuse is mended.
 
+        Media in its function responses that `model` does not take there (a newer one does) follow in a content of their
+        own.
+
         Raises:
             ConfigurationError: `history` is beyond mending; the message names the content by its index.
         """
-        contents, start = mended(history, prompt)
+        placed = [one for content in history for one in place_again(content, model)]
+        contents, start = mended(placed if len(placed) > len(history) else history, prompt)
         return cls(run_id=uuid.uuid4().hex, model=model, contents=contents, start=start)
 
     @property

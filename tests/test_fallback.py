@@ -324,6 +324,27 @@ def test_what_is_no_chain_of_models_is_refused(models: Any) -> None:
         Agent(models)
 
 
+@tool
+def shot() -> Image:
+    """Take a picture."""
+    return Image(b"hi", "image/png", display_name="a.png")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_a_chat_goes_on_with_its_first_model_after_a_newer_one_saw_a_picture_of_a_tool(profile: Profile) -> None:
+    steps = [of(OLD, error(404, GONE)), of(FIRST, calls("shot")), of(FIRST, says("Nice.")), of(OLD, says("Yes."))]
+
+    with FakeGemini(*steps, profile=profile) as gemini:
+        chat = Agent([OLD, FIRST], tools=[shot], client=gemini.client).chat()
+        seen, again = await chat.run("Look."), await chat.run("Do you like it?")
+
+    assert [seen.model, again.model] == [FIRST, OLD]
+    assert [one.media.data for one in seen.tool_media] == [b"hi"]
+    assert parts_of(gemini.asked[-1].body)[3:5] == [{"text": "'a.png', returned by shot:"}, UNNAMED]
+    gemini.assert_valid(warnings=True)
+
+
 @pytest.mark.anyio
 async def test_media_that_a_later_model_does_not_take_are_refused_before_any_request() -> None:
     pixel = Image(b"hi", "image/png", media_resolution="low")
