@@ -223,7 +223,8 @@ def _changed(first: GenerateContentRequest, verdict: Verdict, attempt: int) -> G
     offers_functions = any(tool.function_declarations for tool in first.tools or [])
     mode = _mode_of(first)
     if attempt >= 2 and offers_functions and (mode is None or mode.mode in ("AUTO", "VALIDATED")):
-        request = _calling(request, mode="ANY")
+        names = (mode.allowed_function_names if mode is not None else None) or []
+        request = _calling(request, mode="ANY", **({"allowedFunctionNames": names} if names else {}))
     return request
 
 

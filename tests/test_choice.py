@@ -241,3 +241,17 @@ async def test_names_that_may_be_called_leave_a_typed_answer_by_function_open(
     await Agent(OLD, output=int, tools=[look, listen], tool_choice=choice, client=client).run("Go.")
 
     assert modes(emulator) == [{"mode": "ANY", "allowedFunctionNames": ["look", "final_answer"]}] * 2
+
+
+async def test_a_call_that_is_forced_after_malformed_ones_is_one_of_the_names_that_may_be_called(
+    emulator: Emulator, client: GeminiClient
+) -> None:
+    for _ in range(2):
+        emulator.reply(finish("MALFORMED_FUNCTION_CALL", "Malformed function call: look("))
+    emulator.reply(call("look", word="a"))
+    emulator.reply(text("Done."))
+    choice = ToolChoice(mode="validated", names=("look",))
+
+    await Agent(MODEL, tools=[look, listen], tool_choice=choice, client=client).run("Go.")
+
+    assert modes(emulator)[2] == {"mode": "ANY", "allowedFunctionNames": ["look"]}
