@@ -256,8 +256,8 @@ def check_cached(run: Run[Any, Any]) -> None:
     if run.output_mode == "function":
         raise ConfigurationError(
             f"{run.state.model} gives a typed output beside tools only through the function {FINAL_ANSWER!r}, which a "
-            "request with cached_content cannot declare. Use a model of Gemini 3 and output_mode='native', or leave out "
-            "the tools or the cache."
+            "request with cached_content cannot declare. Use a model of Gemini 3 with output_mode='auto', or leave the "
+            "tools or the cache out."
         )
     if run.choice is not None and run.choice.mode != "auto":
         raise ConfigurationError(
