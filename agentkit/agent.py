@@ -245,6 +245,11 @@ class Agent(RunsMany[Deps, Out]):
         return self._client
 
     @property
+    def extra(self) -> Mapping[str, Any]:
+        """What is merged into each request, by the names of the wire."""
+        return self._settings.extra
+
+    @property
     def notes(self) -> list[str]:
         """Where the model gets something else than was asked for, in sentences: a clamped `thinking=`, for example."""
         return [note for model in (self.model, *self.fallbacks) for note in self._settings.notes(model)]

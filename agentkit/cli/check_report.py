@@ -15,7 +15,7 @@ from agentkit.cli.check_target import Place, Target
 from agentkit.models import facts
 from agentkit.testing.advice import ADVICE, Advice, AdviceSeverity, advise
 from agentkit.testing.finding import Finding
-from agentkit.testing.lenient import as_list
+from agentkit.testing.lenient import as_list, as_object
 from agentkit.testing.rules import check_request
 
 __all__ = ["ESTIMATE", "Cost", "Problem", "Report", "SchemaLosses", "make_report"]
@@ -142,6 +142,8 @@ def make_report(
     # Where built-in tools cannot stand beside functions, more functions are declared.
     body = max(bodies.values(), key=lambda one: sum(cost.tokens for cost in _costs(one)), default=None)
     costs = list(_costs(body))
+    strange = [f'"{name}"' for name in _names_in(target.extra)]
+    problems = [_as_meant(one) if any(name in one.message for name in strange) else one for one in problems]
     if is_open:
         problems = _softened(problems, profiles)
     return Report(
@@ -153,6 +155,19 @@ def make_report(
         costs_at=tuple(profile for profile, one in bodies.items() if list(_costs(one)) == costs),
         schemas=tuple(_schemas(body)) if with_schemas else None,
     )
+
+
+def _names_in(extra: object) -> Iterator[str]:
+    for name, value in as_object(extra).items():
+        yield name
+        yield from _names_in(value)
+
+
+def _as_meant(problem: Problem) -> Problem:
+    """Return an unknown name as a warning: it was written into `extra=`, for a service that may know it by now."""
+    if problem.code != "AK101":
+        return problem
+    return replace(problem, severity="warning", fix="It stands in extra=...: leave it out unless the service knows it.")
 
 
 def _softened(problems: Sequence[Problem], profiles: Sequence[Profile]) -> list[Problem]:

@@ -44,6 +44,7 @@ class Target:
         place: Where the target is written; None for standard input.
         functions: Where the functions are written, by their names.
         capabilities: What the agent's own client knows about its endpoint.
+        extra: What the agent sends beyond what is known here.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Target:
     place: Place | None
     functions: Mapping[str, Place] = field(default_factory=dict[str, Place])
     capabilities: Capabilities = field(default_factory=Capabilities)
+    extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def open_target(target: str, *, model: str | None, prompt: str) -> Target:
@@ -144,6 +146,7 @@ def _of_python(target: str, model: str | None, prompt: str) -> Target:
         place=_place_of_name(names, name),
         functions={tool.name: place for tool in agent.tools if (place := _place_of(tool)) is not None},
         capabilities=known,
+        extra=agent.extra,
     )
 
 

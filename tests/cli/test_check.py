@@ -29,6 +29,7 @@ print("hello from the shop")
 users = Agent("gemini-3-flash-preview", tools=[get_user, place], instructions="Be brief.")
 mixed = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()], combine="together")
 parted = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()])
+ahead = Agent("gemini-3-flash-preview", tools=[place], extra={"generationConfig": {"newField": 1}})
 tools = [place]
 '''
 
@@ -208,3 +209,12 @@ def test_an_agent_with_a_chain_of_models_and_a_limit_in_usd_is_checked() -> None
     assert (chain.code, chain.err, limited.code, limited.err) == (0, "", 0, "")
     assert chain.out.startswith("fallback.py:agent: nothing to say (gemini-4-hydrogen;")
     assert limited.out.startswith("cost.py: nothing to say (gemini-3.6-flash;")
+
+
+def test_what_stands_in_extra_is_shown_and_is_no_error(shop: Path) -> None:
+    """An agent may be ahead of the rules; who did not mean it sees it all the same."""
+    ended = agentkit("check", "shop.py:ahead", cwd=shop)
+
+    assert ended.code == 0
+    assert 'warning  AK101  Invalid JSON payload received. Unknown name "newField" at' in ended.out
+    assert "It stands in extra=...: leave it out unless the service knows it." in ended.out
