@@ -241,11 +241,12 @@ async def _finish(
     answer = FunctionResponse(name=call.name, response=dict(response))
     answer = answer.replace(parts=list(media)) if media else answer
     call.response = answer if call.call.id is None else answer.replace(id=call.call.id)
+    shown = answer.to_wire()["response"] if run.streamed else response  # who watches may change what it gets
     await run.emit(
         ToolFinished(
             key=call.key,
             tool=meant_name(call.name),
-            response=response,
+            response=shown,
             failed="error" in response and bool(error),
             elapsed_s=time.monotonic() - started,
             error=error,

@@ -16,6 +16,7 @@ from agentkit import (
     StreamInterrupted,
     TextDelta,
     ThoughtDelta,
+    ToolFinished,
     ToolStarted,
 )
 from agentkit.testing import Emulator, call, cut, error, finish, stream, text, thought
@@ -235,3 +236,19 @@ async def test_a_closed_stream_says_where_it_can_be_read(emulator: Emulator, age
 
     with pytest.raises(ConfigurationError, match=r"Read it within `async with agent\.stream"):
         await anext(aiter(run))
+
+
+async def test_who_watches_cannot_change_what_the_model_is_told(emulator: Emulator, client: GeminiClient) -> None:
+    def forecast() -> dict[str, list[int]]:
+        return {"degrees": [4, 5]}
+
+    emulator.reply(call("forecast"))
+    emulator.reply(text("Cold."))
+
+    async with Agent("gemini-3-flash-preview", tools=[forecast], client=client).stream("Go.") as run:
+        async for event in run:
+            if isinstance(event, ToolFinished):
+                event.response["degrees"].clear()
+
+    [answered] = emulator.requests[1]["contents"][2]["parts"]
+    assert answered["functionResponse"]["response"] == {"degrees": [4, 5]}

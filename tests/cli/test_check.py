@@ -186,7 +186,7 @@ def test_an_unknown_model_is_a_warning_on_stderr(tmp_path: Path) -> None:
 def test_a_target_of_no_use_is_one_sentence_and_a_traceback_only_for_those_who_ask(shop: Path) -> None:
     brief, verbose = agentkit("check", "shop.py", cwd=shop), agentkit("check", "shop.py", "-v", cwd=shop)
 
-    said = "shop.py has several agents: users, mixed, parted. Say which: shop.py:users.\n"
+    said = "shop.py has several agents: users, mixed, parted, ahead. Say which: shop.py:users.\n"
     assert (brief.code, brief.out, brief.err) == (2, "", f"hello from the shop\n{said}")
     assert verbose.code == 2
     assert "Traceback" in verbose.err
