@@ -175,7 +175,7 @@ class FaultServer:
         """Whether the client closes (or has closed) a connection within some seconds."""
         return self.peers[connection].gone.wait(within_s)
 
-    def nothing_is_open(self, within_s: float = 2.0) -> bool:
+    def nothing_is_open(self, within_s: float = 10.0) -> bool:
         """Whether every connection is closed, or is closed by the client within some seconds."""
         return all(not peer.is_open or peer.gone.wait(within_s) for peer in list(self.peers))
 
