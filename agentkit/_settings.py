@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Literal, TypedDict, cast, get_args
 
@@ -129,15 +129,18 @@ def read_settings(
     store: bool | None,
     cached_content: str | None,
     extra: Mapping[str, Any] | None,
+    options: Iterable[str],
 ) -> Settings:
     """Check what an agent was given, as far as it does not depend on the model.
+
+    `options` are the names of all that an agent takes, for who misspells one.
 
     Raises:
         TypeError: A name in `generation` is no setting.
         ConfigurationError: A value cannot be right.
     """
     check_kind("include_thoughts", include_thoughts, bool, "True or False")
-    config = _read_generation({name: value for name, value in generation.items() if value is not None})
+    config = _read_generation({name: value for name, value in generation.items() if value is not None}, options)
     if "thinkingConfig" in config and (thinking is not None or include_thoughts):
         raise ConfigurationError("Give thinking=... (and include_thoughts=...), or thinking_config by hand, not both.")
     others: dict[str, Any] = {}
@@ -171,16 +174,15 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "seed": (-(2**31), 2**31 - 1),  # an int32
 }
 _MOST_STOP_SEQUENCES = 5
-_OTHER_OPTIONS = ("tools", "output", "instructions", "limits", "middleware", "thinking", "history", "client", "safety")
 _SNAKE = re.compile(r"_([a-z0-9])")
 
 
-def _read_generation(given: Mapping[str, Any]) -> dict[str, Any]:
+def _read_generation(given: Mapping[str, Any], options: Iterable[str]) -> dict[str, Any]:
     """Return `generationConfig` by the names of the wire."""
     names = GenerationSettings.__annotations__
     for name, value in given.items():
         if name not in names:  # what Python itself says, and row 121 of the fault matrix asks for
-            near = difflib.get_close_matches(_python_name(name), (*names, *_OTHER_OPTIONS), n=1)
+            near = difflib.get_close_matches(_python_name(name), options, n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"Agent.__init__() got an unexpected keyword argument {name!r}{hint}")
         if getattr(GenerationConfig.parse({name: value}), name) is None:

@@ -216,6 +216,7 @@ class Agent(RunsMany[Deps, Out]):
             store=store,
             cached_content=cached_name(cached_content, models, instructions),
             extra=extra,
+            options=("output", *AgentOptions.__annotations__),
         )
         self.output.refuse_second_format(settings.generation)
         config = media_config(

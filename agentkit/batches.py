@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
-from urllib.parse import quote
 
 import anyio
 
@@ -19,6 +18,7 @@ from agentkit._checks import check_kind, is_number
 from agentkit._endpoint import EndpointKind, model_path
 from agentkit._frozen import frozen
 from agentkit._log import get_logger
+from agentkit._pages import read_pages
 from agentkit._status import Asked, status_error
 from agentkit.errors import (
     BatchFailed,
@@ -47,7 +47,6 @@ __all__ = ["MAX_BATCH_BYTES", "Batch", "BatchAnswer", "Batches", "check_wait", "
 
 MAX_BATCH_BYTES = 20_000_000
 ENDED = ("BATCH_STATE_SUCCEEDED", "BATCH_STATE_FAILED", "BATCH_STATE_CANCELLED", "BATCH_STATE_EXPIRED")
-_PAGES = 100
 _FAILED_POLLS = 10  # in a row; a wait of hours outlives a network that is away for a while
 _NAME = re.compile(r"(?:batches/)?([A-Za-z0-9_-]+)")
 # google.rpc.Status has the codes of gRPC, where everything else here has those of HTTP.
@@ -257,15 +256,15 @@ class Batches:
 
     async def list(self) -> list[Batch]:
         """Return all batches of the key's project that the service remembers."""
-        found: list[Batch] = []
-        query = "batches?pageSize=100"
-        for _ in range(_PAGES):
-            page = await self._call("GET", query, ListBatchesResponse)
-            found += [_read(operation) for operation in page.operations or []]
-            if not page.next_page_token:
-                return found
-            query = f"batches?pageSize=100&pageToken={quote(page.next_page_token, safe='')}"
-        raise ProtocolError(f"The list of batches at {self._client.base_url} has no end: {_PAGES} pages were read.")
+        pages = await read_pages(
+            lambda query: self._call("GET", query, ListBatchesResponse),
+            "batches",
+            lambda page: page.next_page_token,
+            size=100,
+            what="batches",
+            where=self._client.base_url,
+        )
+        return [_read(operation) for page in pages for operation in page.operations or []]
 
     async def _call(self, verb: str, path: str, kind: type[Message], body: bytes = b"", *, model: str = "") -> Message:
         instead = "Use agent.run_many(...), which asks directly, or Google's own endpoint (set GEMINI_API_KEY)."

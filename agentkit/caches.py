@@ -8,11 +8,11 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, Self, TypeVar, cast, runtime_checkable
-from urllib.parse import quote
 
 from agentkit._checks import check_kind, check_kinds, is_number
 from agentkit._endpoint import model_path
 from agentkit._frozen import frozen
+from agentkit._pages import read_pages
 from agentkit.builtin import BuiltinTool
 from agentkit.errors import (
     AuthenticationFailed,
@@ -40,7 +40,6 @@ __all__ = ["Cache", "Caches", "cached_name", "is_about_a_cache"]
 Message = TypeVar("Message", bound=WireModel)
 Dialect = Literal["json_schema", "openapi"]
 
-_PAGES = 100
 _ID = r"[A-Za-z0-9_.-]+"
 _NAME = r"(projects/[^/\s]+/locations/[^/\s]+/)?cachedContents/[A-Za-z0-9_.-]+"
 _ROOT = r"(?P<root>.*/v\d\w*?)(?:/(?P<place>projects/[^/]+/locations/[^/]+))?(?:/publishers/google)?"
@@ -174,15 +173,15 @@ class Caches:
 
     async def list(self) -> list[Cache]:
         """Return all that there are, the newest first."""
-        found: list[Cache] = []
-        query = "cachedContents?pageSize=100"
-        for _ in range(_PAGES):
-            page = await self._call("GET", query, ListCachedContentsResponse)
-            found += [Cache.of_answer(one) for one in page.cached_contents or []]
-            if not page.next_page_token:
-                return found
-            query = f"cachedContents?pageSize=100&pageToken={quote(page.next_page_token, safe='')}"
-        raise ProtocolError(f"The list of cached contents at {self._base_url} has no end: {_PAGES} pages were read.")
+        pages = await read_pages(
+            lambda query: self._call("GET", query, ListCachedContentsResponse),
+            "cachedContents",
+            lambda page: page.next_page_token,
+            size=100,
+            what="cached contents",
+            where=self._base_url,
+        )
+        return [Cache.of_answer(one) for page in pages for one in page.cached_contents or []]
 
     async def extend(self, name: str | Cache, ttl_s: float) -> Cache:
         """Let it live for `ttl_s` seconds from now on, more or less than before, and return it with its new time.

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing, asynccontextmanager
 from http import HTTPStatus
 from typing import TypeVar, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -18,6 +18,7 @@ from agentkit._attempts import Attempts, OnRetry
 from agentkit._endpoint import EndpointKind, SecretText, model_path
 from agentkit._frozen import frozen
 from agentkit._log import get_logger
+from agentkit._pages import read_pages
 from agentkit._status import Asked
 from agentkit._token import TokenSource
 from agentkit._upload import Answered
@@ -48,7 +49,6 @@ __all__ = ["ClientSettings", "Connection"]
 Message = TypeVar("Message", bound=WireModel)
 
 _COUNTED_OUTSIDE_GOOGLE = ("contents", "systemInstruction", "tools", "generationConfig")
-_MODEL_PAGES = 100
 _REFUSED = (429, 503)  # nothing was done
 
 log = get_logger("client")
@@ -149,15 +149,15 @@ class Connection:
 
     async def list_models(self) -> list[Model]:
         """Return all models that the key may use."""
-        models: list[Model] = []
-        query = "models?pageSize=1000"
-        for _ in range(_MODEL_PAGES):
-            page = await self._ask(self._request("GET", query), self._asked(""), ListModelsResponse, None)
-            models += page.models or []
-            if not page.next_page_token:
-                return models
-            query = f"models?pageSize=1000&pageToken={quote(page.next_page_token, safe='')}"
-        raise ProtocolError(f"The list of models at {self._settings.root} has no end: {_MODEL_PAGES} pages were read.")
+        pages = await read_pages(
+            lambda query: self.call("GET", query, ListModelsResponse),
+            "models",
+            lambda page: page.next_page_token,
+            size=1000,
+            what="models",
+            where=self._settings.root,
+        )
+        return [model for page in pages for model in page.models or []]
 
     async def exchange(
         self, request: HttpRequest, *, again: Callable[[], Awaitable[HttpRequest]] | None = None

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, cast
-from urllib.parse import quote
 
 import anyio
 
@@ -17,6 +16,7 @@ from agentkit._endpoint import EndpointKind
 from agentkit._frozen import frozen
 from agentkit._kinds import checked_type
 from agentkit._mime import HEAD_BYTES
+from agentkit._pages import read_pages
 from agentkit._upload import (
     FilesConnection,
     OnProgress,
@@ -35,7 +35,6 @@ __all__ = ["Files", "UploadedFile"]
 
 _LARGEST_BYTES = 2 * 1024 * 1024 * 1024
 _FIRST_POLL_S, _LONGEST_POLL_S = 0.5, 5.0
-_PAGES = 100
 _NAME = re.compile(r"(?:files/)?([a-z0-9][a-z0-9-]{0,39})")
 
 
@@ -146,17 +145,17 @@ class Files:
 
     async def list(self) -> list[UploadedFile]:
         """Return all files of this key's project, the newest first."""
-        found: list[UploadedFile] = []
-        query = "pageSize=100"
         async with self._connect() as connection:
-            for _ in range(_PAGES):
-                page = await self._ask(connection, "GET", f"files?{query}")
-                listed = cast("list[dict[str, Any]]", page.get("files") or [])
-                found += [UploadedFile.from_wire(one) for one in listed]
-                if not page.get("nextPageToken"):
-                    return found
-                query = f"pageSize=100&pageToken={quote(str(page['nextPageToken']), safe='')}"
-        raise ProtocolError(f"The list of files at {self._root} has no end: {_PAGES} pages were read.")
+            pages = await read_pages(
+                lambda query: self._ask(connection, "GET", query),
+                "files",
+                lambda page: page.get("nextPageToken"),
+                size=100,
+                what="files",
+                where=self._root,
+            )
+        listed = [cast("list[dict[str, Any]]", page.get("files") or []) for page in pages]
+        return [UploadedFile.from_wire(one) for page in listed for one in page]
 
     async def delete(self, name: str) -> None:
         """Delete a file before its time. Raises as `get` does."""
