@@ -3,21 +3,23 @@
 An answer is judged by what it holds: gateways send errors with status 200, JSON as text and HTML as JSON.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
+from agentkit import wire
 from agentkit._log import REDACTED
 from agentkit._status import Asked, excerpt, status_error
 from agentkit.errors import GeminiError, ProtocolError, ResponseTooLarge
 from agentkit.transport import HttpResponse
-from agentkit.wire import EventTooLarge, GenerateContentResponse, SseParser, WireError, WireModel
 
 __all__ = ["parse_answer", "read_body", "read_stream", "refuse_failure"]
 
-Message = TypeVar("Message", bound=WireModel)
+Message = TypeVar("Message", bound="wire.WireModel")
 
 _ERROR_BYTES = 1024 * 1024
 _EMPTY_EVENTS = 10_000  # in a row; a gateway that keeps a connection alive by them sends a few hundred
@@ -82,7 +84,8 @@ def parse_answer(kind: type[Message], body: bytes, response: HttpResponse, asked
         ProtocolError: The body is something else. Empty and cut bodies are worth another attempt.
     """
     message: Message | None = None
-    with suppress(WireError):  # not kept as a cause: at its end hangs the whole body, and the body may repeat the key
+    # Not kept as a cause: at its end hangs the whole body, and the body may repeat the key.
+    with suppress(wire.WireError):
         message = kind.parse(_unwrapped(body))
     if message is None:
         raise _unreadable(body, response, asked)
@@ -93,7 +96,7 @@ def parse_answer(kind: type[Message], body: bytes, response: HttpResponse, asked
 
 async def read_stream(
     response: HttpResponse, asked: Asked, *, max_bytes: int, max_event_bytes: int
-) -> AsyncGenerator[GenerateContentResponse, None]:
+) -> AsyncGenerator[wire.GenerateContentResponse, None]:
     """Yield the events of a stream as messages. Iterate inside `aclosing`.
 
     Raises:
@@ -105,7 +108,7 @@ async def read_stream(
     has_ended, empty = False, 0
     async with aclosing(_events(response, asked, max_bytes, max_event_bytes)) as events:
         async for event in events:
-            chunk = parse_answer(GenerateContentResponse, event, response, asked)
+            chunk = parse_answer(wire.GenerateContentResponse, event, response, asked)
             feedback = chunk.prompt_feedback
             has_ended = has_ended or bool(chunk.finish_reason or (feedback and feedback.block_reason))
             empty = 0 if _says_something(chunk) else empty + 1
@@ -116,7 +119,7 @@ async def read_stream(
         raise _again(ProtocolError(f"The stream from {asked.base_url} ended without a finish reason."))
 
 
-def _says_something(chunk: GenerateContentResponse) -> bool:
+def _says_something(chunk: wire.GenerateContentResponse) -> bool:
     parts = (chunk.content.parts if chunk.content else None) or []
     return any(part.raw.get("text") or part.raw.keys() - {"text", "thought"} for part in parts)
 
@@ -125,7 +128,7 @@ async def _events(
     response: HttpResponse, asked: Asked, max_bytes: int, max_event_bytes: int
 ) -> AsyncGenerator[bytes, None]:
     """Yield the JSON of each event."""
-    parser = SseParser(max_event_bytes)
+    parser = wire.SseParser(max_event_bytes)
     start, size, count = b"", 0, 0
     async with aclosing(response.chunks()) as chunks:
         async for piece in chunks:
@@ -135,7 +138,7 @@ async def _events(
                 raise ResponseTooLarge("stream", max_bytes)
             try:
                 events = parser.feed(piece)
-            except EventTooLarge as error:
+            except wire.EventTooLarge as error:
                 raise ResponseTooLarge("event of the stream", max_event_bytes) from error
             count += len(events)
             for event in events:

@@ -8,11 +8,13 @@ responses holds nothing else). In a content of their own each medium stands behi
 ```
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Sequence
 
+from agentkit import wire
 from agentkit.models import facts
-from agentkit.wire import Blob, Content, FileData, FunctionResponse, FunctionResponsePart, Part
 
 __all__ = ["digests", "is_moved", "moved_media", "place_again", "place_media"]
 
@@ -21,24 +23,24 @@ _OFFICE = ("application/vnd.openxmlformats-officedocument.", "application/vnd.oa
 _NAMED = re.compile(r"'(?P<name>.*)', returned by (?P<tool>\S+):", re.DOTALL)
 
 
-def place_media(responses: Sequence[FunctionResponse], model: str) -> list[Content]:
+def place_media(responses: Sequence[wire.FunctionResponse], model: str) -> list[wire.Content]:
     """Return the contents that answer a turn: the responses, and behind them what they cannot hold, if there is any."""
-    kept: list[Part] = []
-    moved: list[Part] = []
+    kept: list[wire.Part] = []
+    moved: list[wire.Part] = []
     for response in responses:
         parts = response.parts or []
         staying = [part for part in parts if _is_taken(part, model)]
         going = [part for part in parts if not _is_taken(part, model)]
         if going:
             response = response.replace(parts=staying) if staying else response.without("parts")
-        kept.append(Part(function_response=response))
+        kept.append(wire.Part(function_response=response))
         for part in going:
             moved += _as_parts(part, response.name or "")
-    contents = [Content(role="user", parts=kept)]
-    return [*contents, Content(role="user", parts=moved)] if moved else contents
+    contents = [wire.Content(role="user", parts=kept)]
+    return [*contents, wire.Content(role="user", parts=moved)] if moved else contents
 
 
-def place_again(content: Content, model: str) -> list[Content]:
+def place_again(content: wire.Content, model: str) -> list[wire.Content]:
     """Return a content of another model's conversation, and behind it the media that `model` does not take there."""
     if content.role == "model":
         return [content]
@@ -51,13 +53,13 @@ def place_again(content: Content, model: str) -> list[Content]:
     return [content.replace(parts=parts), *placed[1:]]
 
 
-def is_moved(content: Content) -> bool:
+def is_moved(content: wire.Content) -> bool:
     """Tell whether a content is one of media behind function responses."""
     first = content.parts[0] if content.parts else None
     return content.role == "user" and first is not None and _NAMED.fullmatch(first.text or "") is not None
 
 
-def moved_media(content: Content) -> Iterator[tuple[str, str, Part]]:
+def moved_media(content: wire.Content) -> Iterator[tuple[str, str, wire.Part]]:
     """Yield the tool, the name and the part of each medium in such a content."""
     named: re.Match[str] | None = None
     for part in content.parts or []:
@@ -67,27 +69,27 @@ def moved_media(content: Content) -> Iterator[tuple[str, str, Part]]:
             yield named["tool"], named["name"], part
 
 
-def digests(parts: Sequence[FunctionResponsePart | Part]) -> list[int]:
+def digests(parts: Sequence[wire.FunctionResponsePart | wire.Part]) -> list[int]:
     """Return a number for each medium, by which equal ones are found, in an order of its own."""
     found = [(part.inline_data.data if part.inline_data else None, part.file_data) for part in parts]
     return sorted(hash(data or (link.file_uri if link else None)) for data, link in found)
 
 
-def _is_taken(part: FunctionResponsePart, model: str) -> bool:
+def _is_taken(part: wire.FunctionResponsePart, model: str) -> bool:
     allowed = facts(model)
     kind = (part.inline_data.mime_type if part.inline_data else part.file_data and part.file_data.mime_type) or ""
     takes_office = allowed.generation is None or allowed.generation >= (4, 0)
     return allowed.response_parts and (kind in _TAKEN or (takes_office and kind.startswith(_OFFICE)))
 
 
-def _as_parts(part: FunctionResponsePart, tool: str) -> Iterator[Part]:
+def _as_parts(part: wire.FunctionResponsePart, tool: str) -> Iterator[wire.Part]:
     """Yield a medium as a user says it, without its name in it: Google's endpoint knows no names there."""
     blob, link = part.inline_data, part.file_data
     name = (blob.display_name if blob else link.display_name if link else None) or "a file"
-    yield Part(text=f"'{name}', returned by {tool}:")
+    yield wire.Part(text=f"'{name}', returned by {tool}:")
     rest = part.without("inline_data", "file_data").raw
     if blob is not None:
-        holder = Part(inline_data=Blob.of_raw(dict(blob.without("display_name").raw)))
+        holder = wire.Part(inline_data=wire.Blob.of_raw(dict(blob.without("display_name").raw)))
     else:
-        holder = Part(file_data=FileData.of_raw(dict(link.without("display_name").raw) if link else {}))
-    yield Part.of_raw({**holder.raw, **rest})
+        holder = wire.Part(file_data=wire.FileData.of_raw(dict(link.without("display_name").raw) if link else {}))
+    yield wire.Part.of_raw({**holder.raw, **rest})

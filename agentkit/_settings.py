@@ -6,18 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Literal, TypedDict, cast, get_args
 
+from agentkit import wire
 from agentkit._checks import check_choice, check_kind, check_kinds, is_number
 from agentkit._endpoint import EndpointKind
 from agentkit._frozen import frozen
 from agentkit.errors import ConfigurationError
 from agentkit.models import ModelFacts, facts, resolve_thinking
-from agentkit.wire import GenerateContentRequest, GenerationConfig, SafetySetting
 
 __all__ = ["GenerationSettings", "Safety", "ServiceTier", "Settings", "read_settings"]
 
 SafetyLevel = Literal["off", "none", "high", "medium", "low"]
 ServiceTier = Literal["standard", "flex", "priority"]
-Safety = SafetyLevel | Mapping[str, SafetyLevel] | Sequence[SafetySetting | Mapping[str, Any]]
+Safety = SafetyLevel | Mapping[str, SafetyLevel] | Sequence["wire.SafetySetting | Mapping[str, Any]"]
 
 
 class GenerationSettings(TypedDict, total=False):
@@ -71,7 +71,7 @@ class Settings:
     others: Mapping[str, Any] = field(default_factory=dict[str, Any])
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
-    def request(self, model: str, endpoint: EndpointKind) -> GenerateContentRequest:
+    def request(self, model: str, endpoint: EndpointKind) -> "wire.GenerateContentRequest":
         """Return a request that holds the settings and nothing else; what stands in `extra` is not in it.
 
         Raises:
@@ -79,7 +79,7 @@ class Settings:
         """
         _check_endpoint(self, endpoint)
         config = self._generation_config(model)
-        return GenerateContentRequest.parse({**self.others, **({"generationConfig": config} if config else {})})
+        return wire.GenerateContentRequest.parse({**self.others, **({"generationConfig": config} if config else {})})
 
     def notes(self, model: str) -> list[str]:
         """Return, in sentences, where `model` gets something else than was asked for."""
@@ -92,9 +92,9 @@ class Settings:
             notes.append(f"{model!r} takes a thinkingBudget only for old times' sake. Use thinking=...")
         return [note for note in notes if note]
 
-    def extended(self, request: GenerateContentRequest) -> GenerateContentRequest:
+    def extended(self, request: "wire.GenerateContentRequest") -> "wire.GenerateContentRequest":
         """Return `request` with `extra` merged into it: objects field by field, anything else in place of what was."""
-        return GenerateContentRequest.parse(_merged(request.to_wire(), self.extra)) if self.extra else request
+        return wire.GenerateContentRequest.parse(_merged(request.to_wire(), self.extra)) if self.extra else request
 
     def check(self, model: str) -> None:
         """Raise ConfigurationError if `model` does not take the settings, wherever it is asked."""
@@ -185,7 +185,7 @@ def _read_generation(given: Mapping[str, Any], options: Iterable[str]) -> dict[s
             near = difflib.get_close_matches(_python_name(name), options, n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"Agent.__init__() got an unexpected keyword argument {name!r}{hint}")
-        if getattr(GenerationConfig.parse({name: value}), name) is None:
+        if getattr(wire.GenerationConfig.parse({name: value}), name) is None:
             kind = getattr(names[name], "__name__", names[name])
             raise ConfigurationError(f"{name}={value!r}: the value is of the wrong kind. Give one of type {kind}.")
         low, high = _BOUNDS.get(name, (float("-inf"), float("inf")))
@@ -282,9 +282,10 @@ def _read_safety(safety: object) -> list[dict[str, Any]]:
         words = cast("Mapping[str, str]", safety)
         return [_safety_setting(category, word) for category, word in words.items()]
     wanted = 'a SafetySetting or a dict; simpler: safety="high", safety={"harassment": "off"}'
-    check_kinds("safety", safety, SafetySetting | Mapping, wanted)
-    given = cast("Sequence[SafetySetting | Mapping[str, Any]]", safety)
-    return [one.to_wire() if isinstance(one, SafetySetting) else SafetySetting.parse(one).to_wire() for one in given]
+    check_kinds("safety", safety, wire.SafetySetting | Mapping, wanted)
+    given = cast("Sequence[wire.SafetySetting | Mapping[str, Any]]", safety)
+    settings = [one if isinstance(one, wire.SafetySetting) else wire.SafetySetting.parse(one) for one in given]
+    return [setting.to_wire() for setting in settings]
 
 
 def _safety_setting(category: str, word: str) -> dict[str, Any]:
@@ -316,7 +317,7 @@ def _read_extra(extra: object) -> dict[str, Any]:
     for name in given:
         if not isinstance(name, str) or "_" in name:  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
             raise ConfigurationError(f"extra: {name!r} is no name of the wire. Write it like 'generationConfig'.")
-    return GenerateContentRequest.parse(given).to_wire()
+    return wire.GenerateContentRequest.parse(given).to_wire()
 
 
 def _merged(into: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

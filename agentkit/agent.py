@@ -1,10 +1,13 @@
 """`Agent`: configuration, and the ways to start, watch and wait for a run. It holds no run."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import replace
 from typing import Any, TypeVar, Unpack, cast, get_args, overload
 
+from agentkit import wire
 from agentkit._checks import check_choice, check_kind, check_kinds, is_number, is_whole
 from agentkit._log import get_logger
 from agentkit._settings import GenerationSettings, Safety, ServiceTier, read_settings
@@ -35,7 +38,6 @@ from agentkit.tool_list import read_actions, sort_tools
 from agentkit.toolset import Toolbox
 from agentkit.turn import build_request, count_input
 from agentkit.usage import Limits
-from agentkit.wire import Content, History
 
 __all__ = ["Agent", "AgentOptions", "Prompt"]
 
@@ -132,19 +134,19 @@ class Agent(RunsMany[Deps, Out]):
     """
 
     @overload
-    def __init__(self: "Agent[Any, str]", model: Models, **options: Unpack[AgentOptions]) -> None: ...
+    def __init__(self: Agent[Any, str], model: Models, **options: Unpack[AgentOptions]) -> None: ...
     @overload
     def __init__(
-        self: "Agent[D, str]", model: Models, *, deps_type: type[D], **options: Unpack[AgentOptions]
+        self: Agent[D, str], model: Models, *, deps_type: type[D], **options: Unpack[AgentOptions]
     ) -> None: ...
     @overload
-    def __init__(self: "Agent[Any, O]", model: Models, *, output: type[O], **options: Unpack[AgentOptions]) -> None: ...
+    def __init__(self: Agent[Any, O], model: Models, *, output: type[O], **options: Unpack[AgentOptions]) -> None: ...
     @overload
     def __init__(
-        self: "Agent[D, O]", model: Models, *, output: type[O], deps_type: type[D], **options: Unpack[AgentOptions]
+        self: Agent[D, O], model: Models, *, output: type[O], deps_type: type[D], **options: Unpack[AgentOptions]
     ) -> None: ...
     @overload
-    def __init__(self: "Agent[Any, Any]", model: Models, *, output: Any, **options: Unpack[AgentOptions]) -> None: ...
+    def __init__(self: Agent[Any, Any], model: Models, *, output: Any, **options: Unpack[AgentOptions]) -> None: ...
 
     def __init__(
         self,
@@ -265,7 +267,7 @@ class Agent(RunsMany[Deps, Out]):
         prompt: Prompt,
         *,
         deps: Deps | None = None,
-        history: Sequence[Content] = (),
+        history: Sequence[wire.Content] = (),
         client: GeminiClient | None = None,
     ) -> RunResult[Out]:
         """Run until there is an answer, or a call that a person must decide about (`result.paused`).
@@ -287,7 +289,7 @@ class Agent(RunsMany[Deps, Out]):
         prompt: Prompt,
         *,
         deps: Deps | None = None,
-        history: Sequence[Content] = (),
+        history: Sequence[wire.Content] = (),
         client: GeminiClient | None = None,
     ) -> AbstractAsyncContextManager[RunStream[Out]]:
         """Run and watch: `async with agent.stream(...) as run: async for event in run: ...`.
@@ -339,7 +341,7 @@ class Agent(RunsMany[Deps, Out]):
         prompt: Prompt,
         *,
         deps: Deps | None = None,
-        history: Sequence[Content] = (),
+        history: Sequence[wire.Content] = (),
         client: GeminiClient | None = None,
     ) -> RunResult[Out]:
         """Do what `run` does, and block until it is done."""
@@ -352,7 +354,7 @@ class Agent(RunsMany[Deps, Out]):
         prompt: Prompt,
         *,
         deps: Deps | None = None,
-        history: Sequence[Content] = (),
+        history: Sequence[wire.Content] = (),
         client: GeminiClient | None = None,
     ) -> AbstractContextManager[SyncRunStream[Out]]:
         """Do what `stream` does, for code that is not async: `with agent.stream_sync(...) as run:`."""
@@ -378,7 +380,7 @@ class Agent(RunsMany[Deps, Out]):
         prompt: Prompt,
         *,
         deps: Deps | None = None,
-        history: Sequence[Content] = (),
+        history: Sequence[wire.Content] = (),
         client: GeminiClient | None = None,
     ) -> int:
         """Return how many tokens of input the first request of `run` would have, as the service counts them.
@@ -394,13 +396,13 @@ class Agent(RunsMany[Deps, Out]):
             part_builtins(run, connection)
             return await count_input(connection, run.state.model, build_request(run))
 
-    def chat(self, history: Sequence[Content] = (), *, client: GeminiClient | None = None) -> Chat[Deps, Out]:
+    def chat(self, history: Sequence[wire.Content] = (), *, client: GeminiClient | None = None) -> Chat[Deps, Out]:
         """Begin a conversation that keeps its history over several prompts. `client` is as for `run`."""
         return Chat(self, history, client)
 
-    def _begin(self, prompt: Prompt, history: Sequence[Content]) -> RunState:
-        if not isinstance(history, History):  # that one holds nothing else
-            check_kinds("history", history, Content, "a Content; Content.parse(...) reads JSON")
+    def _begin(self, prompt: Prompt, history: Sequence[wire.Content]) -> RunState:
+        if not isinstance(history, wire.History):  # that one holds nothing else
+            check_kinds("history", history, wire.Content, "a Content; Content.parse(...) reads JSON")
         return RunState.begin(self.model, read_prompt(prompt, self.model, *self.fallbacks), history)
 
     def _chosen(self, client: GeminiClient | None) -> GeminiClient:

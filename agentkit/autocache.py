@@ -1,5 +1,7 @@
 """Cached contents that are made, used, extended and deleted by themselves, for what many requests begin with."""
 
+from __future__ import annotations
+
 import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -8,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import anyio
 
+from agentkit import wire
 from agentkit._checks import is_number, is_whole
 from agentkit._log import get_logger
 from agentkit._recent import Recent
@@ -18,7 +21,6 @@ from agentkit.errors import AgentKitError, ConfigurationError, GeminiError, NotF
 from agentkit.history import starts_turn
 from agentkit.middleware import Middleware
 from agentkit.models import facts
-from agentkit.wire import Content, GenerateContentRequest, GenerateContentResponse
 
 __all__ = ["AutoCache"]
 
@@ -26,7 +28,7 @@ _REMEMBERED = 10_000  # beginnings that were seen once
 _BYTES_PER_TOKEN = 4  # of JSON, as a first guess
 _DELETE_S = 10.0
 
-Proceed = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
+Proceed = Callable[["wire.GenerateContentRequest"], Awaitable["wire.GenerateContentResponse"]]
 
 log = get_logger("cache")
 
@@ -91,8 +93,8 @@ class AutoCache(Middleware):
         return [kept.cache for kept in self._kept]
 
     async def around_model(
-        self, context: RunContext[Any], request: GenerateContentRequest, proceed: Proceed
-    ) -> GenerateContentResponse:
+        self, context: RunContext[Any], request: wire.GenerateContentRequest, proceed: Proceed
+    ) -> wire.GenerateContentResponse:
         """Send the request with a cache in place of its beginning, where there is one."""
         client = context.client
         if client is None or not self._can_cache(context.model, client, request):
@@ -135,12 +137,12 @@ class AutoCache(Middleware):
         """Delete all caches that were made here."""
         await self.aclose()
 
-    def _can_cache(self, model: str, client: GeminiClient, request: GenerateContentRequest) -> bool:
+    def _can_cache(self, model: str, client: GeminiClient, request: wire.GenerateContentRequest) -> bool:
         is_free = request.cached_content is None and client.base_url not in self._without
         return is_free and facts(model).explicit_caching
 
     async def _find(
-        self, context: RunContext[Any], client: GeminiClient, request: GenerateContentRequest
+        self, context: RunContext[Any], client: GeminiClient, request: wire.GenerateContentRequest
     ) -> _Kept | None:
         """Return the cache for the longest beginning of a request, made or extended where that is due."""
         beginnings = list(_beginnings(context.model, request))
@@ -188,7 +190,7 @@ class AutoCache(Middleware):
         self,
         context: RunContext[Any],
         client: GeminiClient,
-        request: GenerateContentRequest,
+        request: wire.GenerateContentRequest,
         beginning: _Beginning,
         best: _Kept | None,
     ) -> _Kept | None:
@@ -221,7 +223,7 @@ class AutoCache(Middleware):
         return kept
 
     async def _count(
-        self, model: str, client: GeminiClient, request: GenerateContentRequest, beginning: _Beginning
+        self, model: str, client: GeminiClient, request: wire.GenerateContentRequest, beginning: _Beginning
     ) -> int:
         """Return how many tokens a beginning has: by the service if it may be enough, else guessed by its size."""
         if (known := self._tokens.get(beginning.digest)) is not None:
@@ -229,7 +231,7 @@ class AutoCache(Middleware):
         tokens = beginning.size // _BYTES_PER_TOKEN
         contents = request.contents[: beginning.contents]
         if tokens * 2 >= self._min_tokens or any(_has_file(content) for content in contents):
-            filler = [Content.parse({"role": "user", "parts": [{"text": "."}]})]  # contents must not be empty
+            filler = [wire.Content.parse({"role": "user", "parts": [{"text": "."}]})]  # contents must not be empty
             try:
                 counted = await client.count_tokens(model, request.replace(contents=[*contents, *filler]))
                 tokens = (counted.total_tokens or 1) - 1
@@ -238,7 +240,7 @@ class AutoCache(Middleware):
         self._tokens.put(beginning.digest, tokens)
         return tokens
 
-    def _saved(self, kept: _Kept, response: GenerateContentResponse, run_id: str) -> None:
+    def _saved(self, kept: _Kept, response: wire.GenerateContentResponse, run_id: str) -> None:
         usage = response.usage_metadata
         cached = max(0, (usage.cached_content_token_count if usage else None) or 0)
         self.saved_tokens += cached
@@ -256,13 +258,13 @@ class AutoCache(Middleware):
         self._refused[digest] = now + self._ttl_s
 
 
-def _naming(request: GenerateContentRequest, kept: _Kept) -> GenerateContentRequest:
+def _naming(request: wire.GenerateContentRequest, kept: _Kept) -> wire.GenerateContentRequest:
     """Return the request with a cache in place of its beginning, which must not be repeated (protocol sheet, Q24)."""
     rest = request.without("system_instruction", "tools", "tool_config")
     return rest.replace(cached_content=kept.cache.name, contents=request.contents[kept.contents :])
 
 
-def _beginnings(model: str, request: GenerateContentRequest) -> Iterator[_Beginning]:
+def _beginnings(model: str, request: wire.GenerateContentRequest) -> Iterator[_Beginning]:
     """Yield what a request begins with, the shortest first. Each ends before a turn; the last one is outside."""
     hashed = hashlib.blake2b(digest_size=16)
     hashed.update(facts(model).id.encode())
@@ -280,5 +282,5 @@ def _beginnings(model: str, request: GenerateContentRequest) -> Iterator[_Beginn
         size += len(encoded)
 
 
-def _has_file(content: Content) -> bool:
+def _has_file(content: wire.Content) -> bool:
     return any(part.file_data is not None or part.inline_data is not None for part in content.parts or [])

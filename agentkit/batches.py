@@ -4,6 +4,8 @@ Sources: ai.google.dev/api/batch-api, ai.google.dev/gemini-api/docs/batch-api, a
 inside the call (20 MB at most). A batch that has not ended after 48 hours expires.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 import anyio
 
+from agentkit import wire
 from agentkit._checks import check_kind, is_number
 from agentkit._endpoint import EndpointKind, model_path
 from agentkit._frozen import frozen
@@ -28,19 +31,6 @@ from agentkit.errors import (
     NotFound,
     ProtocolError,
     StatusError,
-)
-from agentkit.wire import (
-    BatchOperation,
-    BatchState,
-    BatchStats,
-    GenerateContentBatch,
-    GenerateContentRequest,
-    GenerateContentResponse,
-    InlinedResponse,
-    ListBatchesResponse,
-    WireError,
-    WireModel,
-    user_text,
 )
 
 __all__ = ["MAX_BATCH_BYTES", "Batch", "BatchAnswer", "Batches", "check_wait", "encode_request"]
@@ -57,8 +47,8 @@ _STATUSES: Mapping[int, tuple[int, str]] = {
     13: (500, "INTERNAL"), 14: (503, "UNAVAILABLE"), 15: (500, "DATA_LOSS"), 16: (401, "UNAUTHENTICATED"),
 }  # fmt: skip
 
-Message = TypeVar("Message", bound=WireModel)
-Requests = Sequence[GenerateContentRequest | str] | Mapping[str, GenerateContentRequest | str]
+Message = TypeVar("Message", bound="wire.WireModel")
+Requests = Sequence["wire.GenerateContentRequest | str"] | Mapping[str, "wire.GenerateContentRequest | str"]
 
 log = get_logger("batches")
 
@@ -84,7 +74,7 @@ class Batch:
     """
 
     name: str
-    state: BatchState
+    state: wire.BatchState
     model: str
     display_name: str
     requests: int
@@ -94,7 +84,7 @@ class Batch:
     created: datetime | None
     ended: datetime | None
     message: str
-    operation: BatchOperation = field(repr=False)
+    operation: wire.BatchOperation = field(repr=False)
 
     @property
     def is_ended(self) -> bool:
@@ -114,7 +104,7 @@ class BatchAnswer:
     """
 
     key: str
-    response: GenerateContentResponse | None = None
+    response: wire.GenerateContentResponse | None = None
     error: GeminiError | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
@@ -177,13 +167,13 @@ class Batches:
                 f"The {len(entries):,} requests have {len(body):,} bytes; a batch takes {MAX_BATCH_BYTES:,}. "
                 "Hand them in as several batches."
             )
-        made = _read(await self._call("POST", f"{path}:batchGenerateContent", BatchOperation, body, model=model))
+        made = _read(await self._call("POST", f"{path}:batchGenerateContent", wire.BatchOperation, body, model=model))
         log.info("batch.created", batch=made.name, requests=len(entries))
         return made
 
     async def get(self, name: str) -> Batch:
         """Return a batch as it is now, with the answers if it has ended."""
-        return _read(await self._call("GET", _path(name), BatchOperation))
+        return _read(await self._call("GET", _path(name), wire.BatchOperation))
 
     async def wait(
         self,
@@ -248,16 +238,16 @@ class Batches:
 
     async def cancel(self, name: str) -> None:
         """End a batch that waits or runs. What was answered may have to be paid for."""
-        await self._call("POST", f"{_path(name)}:cancel", WireModel, b"{}")
+        await self._call("POST", f"{_path(name)}:cancel", wire.WireModel, b"{}")
 
     async def delete(self, name: str) -> None:
         """Let the service forget a batch and its answers. One that runs is not stopped by this."""
-        await self._call("DELETE", _path(name), WireModel)
+        await self._call("DELETE", _path(name), wire.WireModel)
 
     async def list(self) -> list[Batch]:
         """Return all batches of the key's project that the service remembers."""
         pages = await read_pages(
-            lambda query: self._call("GET", query, ListBatchesResponse),
+            lambda query: self._call("GET", query, wire.ListBatchesResponse),
             "batches",
             lambda page: page.next_page_token,
             size=100,
@@ -279,7 +269,7 @@ class Batches:
                 raise ConfigurationError(f"{self._client.base_url} has no batches. {instead}") from error
             raise
 
-    def _answer(self, one: InlinedResponse, number: int, batch: Batch) -> BatchAnswer:
+    def _answer(self, one: wire.InlinedResponse, number: int, batch: Batch) -> BatchAnswer:
         metadata = one.metadata or {}
         texts = [value for value in metadata.values() if isinstance(value, str)]
         key = metadata.get("key", texts[0] if len(texts) == 1 else str(number))  # other programs name it otherwise
@@ -303,17 +293,19 @@ def check_wait(poll_s: float, deadline_s: float) -> None:
             raise ConfigurationError(f"{name}={value!r} is no time. Give seconds above 0.")
 
 
-def encode_request(path: str, request: GenerateContentRequest | str) -> bytes:
+def encode_request(path: str, request: wire.GenerateContentRequest | str) -> bytes:
     """Return a request as it stands in a batch: with its model.
 
     Raises:
         ConfigurationError: It is none, or cannot be written as JSON.
     """
-    made = GenerateContentRequest(contents=[user_text(request)]) if isinstance(request, str) else request
-    check_kind("requests", made, GenerateContentRequest, "requests (agentkit.wire.GenerateContentRequest) or texts")
+    made = wire.GenerateContentRequest(contents=[wire.user_text(request)]) if isinstance(request, str) else request
+    check_kind(
+        "requests", made, wire.GenerateContentRequest, "requests (agentkit.wire.GenerateContentRequest) or texts"
+    )
     try:
         body = made.encode()
-    except WireError as error:
+    except wire.WireError as error:
         raise ConfigurationError(f"The request cannot be written as JSON: {error}") from error
     return b'{"model":%b%b' % (json.dumps(path).encode(), b"}" if body == b"{}" else b"," + body[1:])
 
@@ -330,9 +322,9 @@ def _path(name: object) -> str:
     return f"batches/{found[1]}"
 
 
-def _read(operation: BatchOperation) -> Batch:
-    metadata = operation.metadata or GenerateContentBatch()
-    stats = metadata.batch_stats or BatchStats()
+def _read(operation: wire.BatchOperation) -> Batch:
+    metadata = operation.metadata or wire.GenerateContentBatch()
+    stats = metadata.batch_stats or wire.BatchStats()
     name = operation.name or metadata.name
     if not name:
         raise ProtocolError("The service answered with a batch that has no name.")
@@ -359,9 +351,9 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def _inlined(operation: BatchOperation) -> Sequence[InlinedResponse]:
+def _inlined(operation: wire.BatchOperation) -> Sequence[wire.InlinedResponse]:
     """Return the answers, from whichever of the two places holds them."""
-    metadata = operation.metadata or GenerateContentBatch()
+    metadata = operation.metadata or wire.GenerateContentBatch()
     for output in (metadata.output, operation.response):
         if output is not None and output.inlined_responses is not None:
             return output.inlined_responses.inlined_responses or []

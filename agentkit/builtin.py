@@ -1,17 +1,19 @@
 """Tools that Gemini runs itself. They stand in `tools=[...]` beside functions."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import field
 from datetime import UTC, date, datetime, time
 from typing import Any, Literal, cast, get_args
 
+from agentkit import wire
 from agentkit._checks import check_choice, check_kind, is_number, is_whole
 from agentkit._endpoint import EndpointKind
 from agentkit._frozen import frozen
 from agentkit.errors import ConfigurationError
 from agentkit.models import ModelFacts
-from agentkit.wire import Tool as WireTool
 
 __all__ = ["BuiltinTool", "CodeExecution", "ComputerUse", "FileSearch", "GoogleMaps", "GoogleSearch", "UrlContext"]
 
@@ -42,9 +44,9 @@ class BuiltinTool:
         """Return what the tool adds to `toolConfig.retrievalConfig`."""
         return {}
 
-    def to_wire(self) -> WireTool:
+    def to_wire(self) -> wire.Tool:
         """Return the tool as it stands in a request."""
-        return WireTool.parse({self.wire_name: self.settings()})
+        return wire.Tool.parse({self.wire_name: self.settings()})
 
     def refusal(self, model: ModelFacts, endpoint: EndpointKind) -> str:
         """Return why the model or the endpoint does not take the tool, and what works; empty if they do.

@@ -4,11 +4,14 @@ What is in a cache is not sent again: instructions, tools and their settings, co
 protocol sheet, sections 10.2 and 11, and recorded exchanges.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol, Self, TypeVar, cast, runtime_checkable
 
+from agentkit import wire
 from agentkit._checks import check_kind, check_kinds, is_number
 from agentkit._endpoint import model_path
 from agentkit._frozen import frozen
@@ -24,20 +27,10 @@ from agentkit.errors import (
     StatusError,
 )
 from agentkit.models import facts
-from agentkit.wire import (
-    CachedContent,
-    Content,
-    FunctionDeclaration,
-    ListCachedContentsResponse,
-    Part,
-    Tool,
-    ToolConfig,
-    WireModel,
-)
 
 __all__ = ["Cache", "Caches", "cached_name", "is_about_a_cache"]
 
-Message = TypeVar("Message", bound=WireModel)
+Message = TypeVar("Message", bound="wire.WireModel")
 Dialect = Literal["json_schema", "openapi"]
 
 _ID = r"[A-Za-z0-9_.-]+"
@@ -66,7 +59,7 @@ class Cache:
     display_name: str = ""
 
     @classmethod
-    def of_answer(cls, answer: CachedContent) -> Self:
+    def of_answer(cls, answer: wire.CachedContent) -> Self:
         """Return what the service told about a cached content.
 
         Raises:
@@ -91,7 +84,7 @@ class Cache:
 class Declares(Protocol):
     """A function tool: what `@tool` makes."""
 
-    def declare(self, dialect: Dialect) -> FunctionDeclaration: ...
+    def declare(self, dialect: Dialect) -> wire.FunctionDeclaration: ...
 
 
 class Ask(Protocol):
@@ -118,11 +111,11 @@ class Caches:
     async def create(
         self,
         model: str,
-        contents: str | Content | Sequence[Content] = (),
+        contents: str | wire.Content | Sequence[wire.Content] = (),
         *,
-        instructions: str | Content = "",
-        tools: Sequence[Declares | BuiltinTool | Tool] = (),
-        tool_config: ToolConfig | None = None,
+        instructions: str | wire.Content = "",
+        tools: Sequence[Declares | BuiltinTool | wire.Tool] = (),
+        tool_config: wire.ToolConfig | None = None,
         ttl_s: float = 3600.0,
         display_name: str = "",
     ) -> Cache:
@@ -148,20 +141,20 @@ class Caches:
         if read := _read_contents(contents):
             fields["contents"] = read
         if instructions:
-            said = Content(parts=[Part(text=instructions)]) if isinstance(instructions, str) else instructions
+            said = wire.Content(parts=[wire.Part(text=instructions)]) if isinstance(instructions, str) else instructions
             fields["system_instruction"] = said
         if declared := _declared(tools, self._dialect):
             fields["tools"] = declared
             if tool_config is None and len(declared) > 1 and declared[0].function_declarations:
-                tool_config = ToolConfig.parse({"includeServerSideToolInvocations": True})
+                tool_config = wire.ToolConfig.parse({"includeServerSideToolInvocations": True})
         if tool_config is not None:
             fields["tool_config"] = tool_config
         if not fields.keys() & {"contents", "system_instruction", "tools"}:
             raise ConfigurationError("There is nothing to cache. Give contents, instructions or tools.")
         if display_name:
             fields["display_name"] = display_name
-        body = CachedContent(**fields).encode()
-        return Cache.of_answer(await self._call("POST", "cachedContents", CachedContent, body, model=model))
+        body = wire.CachedContent(**fields).encode()
+        return Cache.of_answer(await self._call("POST", "cachedContents", wire.CachedContent, body, model=model))
 
     async def get(self, name: str | Cache) -> Cache:
         """Return what is known about a cached content.
@@ -169,12 +162,12 @@ class Caches:
         Raises:
             NotFound: It has expired, was deleted, or was made with another key.
         """
-        return Cache.of_answer(await self._call("GET", self._path(name), CachedContent))
+        return Cache.of_answer(await self._call("GET", self._path(name), wire.CachedContent))
 
     async def list(self) -> list[Cache]:
         """Return all that there are, the newest first."""
         pages = await read_pages(
-            lambda query: self._call("GET", query, ListCachedContentsResponse),
+            lambda query: self._call("GET", query, wire.ListCachedContentsResponse),
             "cachedContents",
             lambda page: page.next_page_token,
             size=100,
@@ -189,8 +182,10 @@ class Caches:
         Raises:
             NotFound: It is gone already; see `get`.
         """
-        body = CachedContent(ttl=_duration(ttl_s)).encode()
-        return Cache.of_answer(await self._call("PATCH", f"{self._path(name)}?updateMask=ttl", CachedContent, body))
+        body = wire.CachedContent(ttl=_duration(ttl_s)).encode()
+        return Cache.of_answer(
+            await self._call("PATCH", f"{self._path(name)}?updateMask=ttl", wire.CachedContent, body)
+        )
 
     async def delete(self, name: str | Cache) -> None:
         """Delete it, which ends what it costs.
@@ -198,7 +193,7 @@ class Caches:
         Raises:
             NotFound: It is gone already; see `get`.
         """
-        await self._call("DELETE", self._path(name), WireModel)
+        await self._call("DELETE", self._path(name), wire.WireModel)
 
     async def _call(
         self, method: str, path: str, kind: type[Message], body: bytes = b"", *, model: str = ""
@@ -289,28 +284,28 @@ def _not_cached(model: str) -> str:
     return f"{facts(model).id} has no cached contents: models of Gemini 4 and newer cache by themselves."
 
 
-def _read_contents(contents: object) -> list[Content]:
+def _read_contents(contents: object) -> list[wire.Content]:
     if isinstance(contents, str):
-        return [Content(role="user", parts=[Part(text=contents)])] if contents else []
-    if isinstance(contents, Content):
+        return [wire.Content(role="user", parts=[wire.Part(text=contents)])] if contents else []
+    if isinstance(contents, wire.Content):
         return [contents]
-    check_kinds("contents", contents, Content, "a Content; Content.parse(...) reads JSON")
-    return list(cast("Sequence[Content]", contents))
+    check_kinds("contents", contents, wire.Content, "a Content; Content.parse(...) reads JSON")
+    return list(cast("Sequence[wire.Content]", contents))
 
 
-def _declared(tools: object, dialect: Dialect) -> list[Tool]:
+def _declared(tools: object, dialect: Dialect) -> list[wire.Tool]:
     """Return tools as they stand on the wire, the functions first."""
-    functions: list[FunctionDeclaration] = []
-    others: list[Tool] = []
+    functions: list[wire.FunctionDeclaration] = []
+    others: list[wire.Tool] = []
     check_kind("tools", tools, Sequence, "a list")
     for index, tool in enumerate(cast("Sequence[object]", tools)):
-        if isinstance(tool, Tool | BuiltinTool):
-            others.append(tool if isinstance(tool, Tool) else tool.to_wire())
+        if isinstance(tool, wire.Tool | BuiltinTool):
+            others.append(tool if isinstance(tool, wire.Tool) else tool.to_wire())
         elif isinstance(tool, Declares):
             functions.append(tool.declare(dialect))
         else:
             raise ConfigurationError(f"tools[{index}]={tool!r} is no tool. Decorate a function with @tool first.")
-    return [*([Tool(function_declarations=functions)] if functions else []), *others]
+    return [*([wire.Tool(function_declarations=functions)] if functions else []), *others]
 
 
 def _duration(ttl_s: object) -> str:

@@ -1,5 +1,7 @@
 """The calls of one answer: consent, stages, errors. Every call ends in exactly one response, or waits for a person."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +9,7 @@ from typing import Any, cast
 
 import anyio
 
+from agentkit import wire
 from agentkit._arguments import detached
 from agentkit._jsonable import NotJsonable
 from agentkit._log import get_logger
@@ -24,7 +27,6 @@ from agentkit.schema import ArgumentsInvalid
 from agentkit.state import PendingCall, meant_name
 from agentkit.tool import Tool
 from agentkit.tool_media import split_media
-from agentkit.wire import FunctionResponse, FunctionResponsePart
 
 __all__ = ["answer_calls"]
 
@@ -234,11 +236,11 @@ async def _finish(
     response: Response,
     started: float,
     error: str,
-    media: Sequence[FunctionResponsePart] = (),
+    media: Sequence[wire.FunctionResponsePart] = (),
 ) -> None:
     """Keep the response, with the id that the model gave (none is made up), and tell who watches."""
     call.waiting = False
-    answer = FunctionResponse(name=call.name, response=dict(response))
+    answer = wire.FunctionResponse(name=call.name, response=dict(response))
     answer = answer.replace(parts=list(media)) if media else answer
     call.response = answer if call.call.id is None else answer.replace(id=call.call.id)
     shown = answer.to_wire()["response"] if run.streamed else response  # who watches may change what it gets

@@ -1,9 +1,12 @@
 """A conversation: one agent, many prompts, one history."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
+from agentkit import wire
 from agentkit._checks import check_kinds
 from agentkit.approval import ApprovalRequest, Decision
 from agentkit.client import GeminiClient
@@ -12,7 +15,6 @@ from agentkit.result import RunResult
 from agentkit.state import RunState
 from agentkit.stream import RunStream
 from agentkit.sync import SyncRunStream
-from agentkit.wire import Content, History
 
 __all__ = ["Chat"]
 
@@ -24,7 +26,7 @@ class _Agent(Protocol[Deps, Out]):  # type: ignore[misc]  # invariant on purpose
     """What a conversation needs of an agent. The words are `Agent`'s."""
 
     async def run(
-        self, prompt: Any, *, deps: Deps | None, history: Sequence[Content], client: GeminiClient | None
+        self, prompt: Any, *, deps: Deps | None, history: Sequence[wire.Content], client: GeminiClient | None
     ) -> RunResult[Out]: ...
 
     async def resume(
@@ -32,7 +34,7 @@ class _Agent(Protocol[Deps, Out]):  # type: ignore[misc]  # invariant on purpose
     ) -> RunResult[Out]: ...
 
     def run_sync(
-        self, prompt: Any, *, deps: Deps | None, history: Sequence[Content], client: GeminiClient | None
+        self, prompt: Any, *, deps: Deps | None, history: Sequence[wire.Content], client: GeminiClient | None
     ) -> RunResult[Out]: ...
 
     def resume_sync(
@@ -40,11 +42,11 @@ class _Agent(Protocol[Deps, Out]):  # type: ignore[misc]  # invariant on purpose
     ) -> RunResult[Out]: ...
 
     def stream(
-        self, prompt: Any, *, deps: Deps | None, history: Sequence[Content], client: GeminiClient | None
+        self, prompt: Any, *, deps: Deps | None, history: Sequence[wire.Content], client: GeminiClient | None
     ) -> AbstractAsyncContextManager[RunStream[Out]]: ...
 
     def stream_sync(
-        self, prompt: Any, *, deps: Deps | None, history: Sequence[Content], client: GeminiClient | None
+        self, prompt: Any, *, deps: Deps | None, history: Sequence[wire.Content], client: GeminiClient | None
     ) -> AbstractContextManager[SyncRunStream[Out]]: ...
 
 
@@ -56,12 +58,12 @@ class Chat(Generic[Deps, Out]):
     """
 
     def __init__(
-        self, agent: _Agent[Deps, Out], history: Sequence[Content] = (), client: GeminiClient | None = None
+        self, agent: _Agent[Deps, Out], history: Sequence[wire.Content] = (), client: GeminiClient | None = None
     ) -> None:
-        if not isinstance(history, History):  # that one holds nothing else
-            check_kinds("history", history, Content, "a Content; Content.parse(...) reads JSON")
+        if not isinstance(history, wire.History):  # that one holds nothing else
+            check_kinds("history", history, wire.Content, "a Content; Content.parse(...) reads JSON")
         self._agent, self._client = agent, client
-        self.contents: History = History(history)
+        self.contents: wire.History = wire.History(history)
         self._paused: RunState | None = None
         self._busy = False
 

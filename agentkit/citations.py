@@ -1,9 +1,11 @@
 """Where an answer comes from: grounding, URL metadata and quotations -> citations."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 
+from agentkit import wire
 from agentkit._frozen import frozen
-from agentkit.wire import Candidate, Content, GroundingChunk, Segment
 
 __all__ = ["Citation", "read_citations"]
 
@@ -27,9 +29,9 @@ class Citation:
     end: int | None = None
 
 
-def read_citations(candidate: Candidate) -> list[Citation]:
+def read_citations(candidate: wire.Candidate) -> list[Citation]:
     """Return the citations of one answer: what grounding supports, then sources without a span, then quotations."""
-    content = candidate.content or Content(role="model", parts=[])
+    content = candidate.content or wire.Content(role="model", parts=[])
     found = [*_grounded(candidate, content), *_read_pages(candidate), *_quoted(candidate, content.text)]
     spans = {(citation.title, citation.url) for citation in found if citation.text}
     seen: set[Citation] = set()
@@ -42,7 +44,7 @@ def read_citations(candidate: Candidate) -> list[Citation]:
     return unique
 
 
-def _grounded(candidate: Candidate, content: Content) -> Iterator[Citation]:
+def _grounded(candidate: wire.Candidate, content: wire.Content) -> Iterator[Citation]:
     metadata = candidate.grounding_metadata
     if metadata is None:
         return
@@ -59,7 +61,7 @@ def _grounded(candidate: Candidate, content: Content) -> Iterator[Citation]:
         yield Citation(title=source[0], url=source[1])
 
 
-def _source(chunk: GroundingChunk) -> tuple[str, str] | None:
+def _source(chunk: wire.GroundingChunk) -> tuple[str, str] | None:
     """Return the title and URL of a grounding chunk of any kind; None for an empty one."""
     if chunk.image is not None:
         url, title = chunk.image.source_uri or chunk.image.image_uri, chunk.image.title or chunk.image.domain
@@ -75,14 +77,14 @@ def _source(chunk: GroundingChunk) -> tuple[str, str] | None:
     return (title or url or "", url or "") if url or title else None
 
 
-def _read_pages(candidate: Candidate) -> Iterator[Citation]:
+def _read_pages(candidate: wire.Candidate) -> Iterator[Citation]:
     metadata = candidate.url_context_metadata
     for page in (metadata.url_metadata or []) if metadata is not None else []:
         if page.retrieved_url and page.url_retrieval_status == "URL_RETRIEVAL_STATUS_SUCCESS":
             yield Citation(title=page.retrieved_url, url=page.retrieved_url)
 
 
-def _quoted(candidate: Candidate, text: str) -> Iterator[Citation]:
+def _quoted(candidate: wire.Candidate, text: str) -> Iterator[Citation]:
     """Yield the recitations of `citationMetadata`: Google says `citationSources`, Vertex says `citations`."""
     metadata = candidate.citation_metadata
     if metadata is None:
@@ -95,7 +97,7 @@ def _quoted(candidate: Candidate, text: str) -> Iterator[Citation]:
         yield Citation(title=source.title or url, url=url, text=quoted, start=start, end=end)
 
 
-def _find_span(content: Content, segment: Segment) -> tuple[int, int] | None:
+def _find_span(content: wire.Content, segment: wire.Segment) -> tuple[int, int] | None:
     """Return the characters of `content.text` that `segment` means.
 
     Its indices count UTF-8 bytes within one part, but streams are joined and thoughts are dropped on the way, so the

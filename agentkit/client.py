@@ -1,5 +1,7 @@
 """The client of the Gemini native API: `GeminiClient` holds settings and opens connections."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -9,6 +11,7 @@ from typing import Literal, NoReturn, Self, TypeVar, Unpack, get_args
 
 from anyio.lowlevel import current_token
 
+from agentkit import wire
 from agentkit._attempts import OnRetry
 from agentkit._checks import check_choice, check_kind, is_number, is_whole
 from agentkit._endpoint import (
@@ -37,18 +40,11 @@ from agentkit.files import Files
 from agentkit.prices import Price, check_prices, find_price, known_prices, model_id
 from agentkit.retry import Retry, RetryBudget, RetryNotice
 from agentkit.transport import HttpxTransport, Timeouts, Transport
-from agentkit.wire import (
-    CountTokensResponse,
-    GenerateContentRequest,
-    GenerateContentResponse,
-    Model,
-    WireModel,
-)
 
 __all__ = ["GeminiClient", "OnRetry", "RetryNotice", "SchemaDialect"]
 
 SchemaDialect = Literal["json_schema", "openapi"]
-Message = TypeVar("Message", bound=WireModel)
+Message = TypeVar("Message", bound="wire.WireModel")
 
 _MIB = 1024 * 1024
 _BETWEEN_CHUNKS_S = 120.0  # thinking models are silent for long, but not that long
@@ -308,15 +304,15 @@ class GeminiClient:
         return redact(text, self._settings.key, *self._settings.more_secrets)
 
     async def generate(
-        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
-    ) -> GenerateContentResponse:
+        self, model: str, request: wire.GenerateContentRequest, *, on_retry: OnRetry | None = None
+    ) -> wire.GenerateContentResponse:
         """Ask once, over a connection of its own; see `Connection.generate`."""
         async with self.connect() as connection:
             return await connection.generate(model, request, on_retry=on_retry)
 
     async def stream(
-        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
-    ) -> AsyncGenerator[GenerateContentResponse, None]:
+        self, model: str, request: wire.GenerateContentRequest, *, on_retry: OnRetry | None = None
+    ) -> AsyncGenerator[wire.GenerateContentResponse, None]:
         """Stream one answer, over a connection of its own; see `Connection.stream`."""
         async with (
             self.connect() as connection,
@@ -325,12 +321,12 @@ class GeminiClient:
             async for chunk in chunks:
                 yield chunk
 
-    async def count_tokens(self, model: str, request: GenerateContentRequest) -> CountTokensResponse:
+    async def count_tokens(self, model: str, request: wire.GenerateContentRequest) -> wire.CountTokensResponse:
         """Count the tokens of a request; see `Connection.count_tokens`."""
         async with self.connect() as connection:
             return await connection.count_tokens(model, request)
 
-    async def list_models(self) -> list[Model]:
+    async def list_models(self) -> list[wire.Model]:
         """Return the models that the key may use; see `Connection.list_models`."""
         async with self.connect() as connection:
             return await connection.list_models()

@@ -1,10 +1,13 @@
 """Long conversations made short on their way to the service: old turns are left out, or summarised."""
 
+from __future__ import annotations
+
 import hashlib
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
+from agentkit import wire
 from agentkit._aside import aside
 from agentkit._checks import check_choice, is_whole
 from agentkit._log import get_logger
@@ -13,20 +16,11 @@ from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError, GeminiError
 from agentkit.history import starts_turn
 from agentkit.middleware import Middleware
-from agentkit.wire import (
-    Content,
-    FunctionCallingConfig,
-    FunctionResponsePart,
-    GenerateContentRequest,
-    GenerateContentResponse,
-    Part,
-    ToolConfig,
-)
 
 __all__ = ["Compaction"]
 
-Proceed = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
-How = Literal["drop", "summarise"] | Callable[[Sequence[Content]], str | Awaitable[str]]
+Proceed = Callable[["wire.GenerateContentRequest"], Awaitable["wire.GenerateContentResponse"]]
+How = Literal["drop", "summarise"] | Callable[[Sequence["wire.Content"]], str | Awaitable[str]]
 
 _REMEMBERED = 1000  # conversations
 _BYTES_PER_TOKEN = 4
@@ -47,7 +41,7 @@ class _Short(NamedTuple):
     """The short form of the first `length` contents of a conversation."""
 
     length: int
-    contents: Sequence[Content]
+    contents: Sequence[wire.Content]
 
 
 class Compaction(Middleware):
@@ -83,8 +77,8 @@ class Compaction(Middleware):
         self._ratios: Recent[float] = Recent(_REMEMBERED)  # counted to guessed, by the digest of the first content
 
     async def around_model(
-        self, context: RunContext[Any], request: GenerateContentRequest, proceed: Proceed
-    ) -> GenerateContentResponse:
+        self, context: RunContext[Any], request: wire.GenerateContentRequest, proceed: Proceed
+    ) -> wire.GenerateContentResponse:
         """Send the request, its contents in their short form where there is one or it is time for one."""
         digests = list(_digests(request.contents))
         known = next((short for digest in reversed(digests) if (short := self._shorts.get(digest)) is not None), None)
@@ -112,7 +106,7 @@ class Compaction(Middleware):
         return response
 
     async def _shorten(
-        self, context: RunContext[Any], request: GenerateContentRequest, known: _Short | None, proceed: Proceed
+        self, context: RunContext[Any], request: wire.GenerateContentRequest, known: _Short | None, proceed: Proceed
     ) -> _Short | None:
         """Return a new short form; None if there is nothing to leave out, or no summary could be had."""
         contents = request.contents
@@ -135,13 +129,17 @@ class Compaction(Middleware):
         return _Short(length=length, contents=[first, *([_said(note)] if note else [])])
 
     async def _summarise(
-        self, context: RunContext[Any], request: GenerateContentRequest, old: Sequence[Content], proceed: Proceed
+        self,
+        context: RunContext[Any],
+        request: wire.GenerateContentRequest,
+        old: Sequence[wire.Content],
+        proceed: Proceed,
     ) -> str:
         """Ask the model. The request begins as those before it, so that the service has read most of it already."""
         asked = request.without("generation_config").replace(contents=[*old, _said(SUMMARISE)])
         if any(tool.function_declarations for tool in request.tools or []):
-            config = request.tool_config if request.tool_config is not None else ToolConfig()
-            no_calls = FunctionCallingConfig(mode="NONE")
+            config = request.tool_config if request.tool_config is not None else wire.ToolConfig()
+            no_calls = wire.FunctionCallingConfig(mode="NONE")
             asked = asked.replace(tool_config=config.replace(function_calling_config=no_calls))
         try:
             with aside():
@@ -155,7 +153,7 @@ class Compaction(Middleware):
         return summary
 
 
-async def _told_by(how: Callable[[Sequence[Content]], str | Awaitable[str]], old: Sequence[Content]) -> str:
+async def _told_by(how: Callable[[Sequence[wire.Content]], str | Awaitable[str]], old: Sequence[wire.Content]) -> str:
     made = how(old)
     text = await made if inspect.isawaitable(made) else made
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
@@ -163,15 +161,15 @@ async def _told_by(how: Callable[[Sequence[Content]], str | Awaitable[str]], old
     return text
 
 
-def _shortened(request: GenerateContentRequest, short: _Short) -> GenerateContentRequest:
+def _shortened(request: wire.GenerateContentRequest, short: _Short) -> wire.GenerateContentRequest:
     return request.replace(contents=[*short.contents, *request.contents[short.length :]])
 
 
-def _said(text: str) -> Content:
-    return Content(role="user", parts=[Part(text=text)])
+def _said(text: str) -> wire.Content:
+    return wire.Content(role="user", parts=[wire.Part(text=text)])
 
 
-def _digests(contents: Sequence[Content]) -> Iterator[bytes]:
+def _digests(contents: Sequence[wire.Content]) -> Iterator[bytes]:
     """Yield the digests of the first content, of the first two, and so on."""
     hashed = hashlib.blake2b(digest_size=16)
     for content in contents:
@@ -180,14 +178,14 @@ def _digests(contents: Sequence[Content]) -> Iterator[bytes]:
         yield hashed.digest()
 
 
-def _guess(request: GenerateContentRequest) -> int:
+def _guess(request: wire.GenerateContentRequest) -> int:
     """Return about how many tokens a request has; at least 1."""
     tokens, size = 1, 0
     for message in (request.system_instruction, *(request.tools or []), *request.contents):
         size += len(message.encode()) if message is not None else 0
     for content in request.contents:
         for part in content.parts or []:
-            holders: list[Part | FunctionResponsePart] = [part]
+            holders: list[wire.Part | wire.FunctionResponsePart] = [part]
             if part.function_response is not None:
                 holders += part.function_response.parts or []
             for holder in holders:

@@ -3,6 +3,8 @@
 Retries and errors are here; HTTP itself is in `transport.py`, the messages are in `wire/`.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -13,6 +15,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
+from agentkit import wire
 from agentkit._answer import parse_answer, read_body, read_stream, refuse_failure
 from agentkit._attempts import Attempts, OnRetry
 from agentkit._endpoint import EndpointKind, SecretText, model_path
@@ -34,19 +37,10 @@ from agentkit.errors import (
 )
 from agentkit.retry import Retry, RetryBudget
 from agentkit.transport import HttpRequest, HttpResponse, Transport
-from agentkit.wire import (
-    CountTokensResponse,
-    GenerateContentRequest,
-    GenerateContentResponse,
-    ListModelsResponse,
-    Model,
-    WireError,
-    WireModel,
-)
 
 __all__ = ["ClientSettings", "Connection"]
 
-Message = TypeVar("Message", bound=WireModel)
+Message = TypeVar("Message", bound="wire.WireModel")
 
 _COUNTED_OUTSIDE_GOOGLE = ("contents", "systemInstruction", "tools", "generationConfig")
 _REFUSED = (429, 503)  # nothing was done
@@ -79,8 +73,8 @@ class Connection:
         self._transport = transport
 
     async def generate(
-        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
-    ) -> GenerateContentResponse:
+        self, model: str, request: wire.GenerateContentRequest, *, on_retry: OnRetry | None = None
+    ) -> wire.GenerateContentResponse:
         """Ask for a whole answer; failures that may heal are asked again.
 
         Args:
@@ -93,11 +87,11 @@ class Connection:
             ConfigurationError: No model can have this name.
         """
         post = self._post(model, "generateContent", _encoded(request))
-        return await self._ask(post, self._asked(model), GenerateContentResponse, on_retry)
+        return await self._ask(post, self._asked(model), wire.GenerateContentResponse, on_retry)
 
     async def stream(
-        self, model: str, request: GenerateContentRequest, *, on_retry: OnRetry | None = None
-    ) -> AsyncGenerator[GenerateContentResponse, None]:
+        self, model: str, request: wire.GenerateContentRequest, *, on_retry: OnRetry | None = None
+    ) -> AsyncGenerator[wire.GenerateContentResponse, None]:
         """Yield the pieces of an answer as they come. Iterate inside `aclosing`.
 
         Failures are asked again until the first piece was handed out, never after it.
@@ -131,7 +125,7 @@ class Connection:
                 raise attempts.over(_interrupted(failure, "".join(texts)))
             await attempts.failed(failure)
 
-    async def count_tokens(self, model: str, request: GenerateContentRequest) -> CountTokensResponse:
+    async def count_tokens(self, model: str, request: wire.GenerateContentRequest) -> wire.CountTokensResponse:
         """Return how many tokens `request` would cost as input: tools, instructions and cached content included."""
         fields = cast(dict[str, object], json.loads(_encoded(request)))
         if self._settings.endpoint == "google":
@@ -140,17 +134,17 @@ class Connection:
             counted = {name: fields[name] for name in _COUNTED_OUTSIDE_GOOGLE if name in fields}
         body = json.dumps(counted).encode()
         post = self._post(model, "countTokens", body)
-        answer = await self._ask(post, self._asked(model), CountTokensResponse, None)
+        answer = await self._ask(post, self._asked(model), wire.CountTokensResponse, None)
         if request.cached_content is None or self._settings.endpoint == "google":
             return answer
         cached = (await Caches(self.call, self._settings.root, "json_schema").get(request.cached_content)).tokens
         rest = answer.total_tokens
         return answer.replace(total_tokens=rest and rest + cached, cached_content_token_count=cached)
 
-    async def list_models(self) -> list[Model]:
+    async def list_models(self) -> list[wire.Model]:
         """Return all models that the key may use."""
         pages = await read_pages(
-            lambda query: self.call("GET", query, ListModelsResponse),
+            lambda query: self.call("GET", query, wire.ListModelsResponse),
             "models",
             lambda page: page.next_page_token,
             size=1000,
@@ -288,8 +282,8 @@ def _interrupted(error: GeminiError, partial: str) -> GeminiError:
     return interrupted
 
 
-def _encoded(request: GenerateContentRequest) -> bytes:
+def _encoded(request: wire.GenerateContentRequest) -> bytes:
     try:
         return request.encode()
-    except WireError as error:
+    except wire.WireError as error:
         raise ConfigurationError(f"The request cannot be written as JSON: {error}") from error

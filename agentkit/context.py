@@ -1,5 +1,7 @@
 """What tools and policies may know about the run they serve."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Generic, TypeVar
@@ -7,12 +9,12 @@ from typing import Any, Generic, TypeVar
 import anyio.from_thread
 from anyio.lowlevel import EventLoopToken
 
+from agentkit import wire
 from agentkit._frozen import frozen
 from agentkit._threads import is_left_behind
 from agentkit.client import GeminiClient
 from agentkit.events import Event, ToolProgress
 from agentkit.usage import Usage
-from agentkit.wire import Content
 
 __all__ = ["RunContext"]
 
@@ -52,7 +54,7 @@ class RunContext(Generic[Deps]):
     call_key: str = ""
     usage: Usage = field(default_factory=Usage)
     deadline: float | None = None
-    contents: Sequence[Content] = field(default=(), repr=False)
+    contents: Sequence[wire.Content] = field(default=(), repr=False)
     whole_results: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     token: EventLoopToken | None = field(default=None, repr=False, compare=False)
     emit: Callable[[Event], Awaitable[None]] = field(default=emit_nowhere, repr=False)

@@ -1,11 +1,13 @@
 """Code that Gemini wrote and ran at the service, read from the parts of its answers."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import replace
 
+from agentkit import wire
 from agentkit._frozen import frozen
 from agentkit.media import Image, read_media
-from agentkit.wire import Part
 
 __all__ = ["ExecutedCode"]
 
@@ -29,7 +31,7 @@ class ExecutedCode:
     images: tuple[Image, ...] = ()
 
 
-def read_code(parts: Iterable[Part]) -> list[ExecutedCode]:
+def read_code(parts: Iterable[wire.Part]) -> list[ExecutedCode]:
     """Return the code among `parts`; results and images belong to the code before them."""
     found: list[ExecutedCode] = []
     for part in parts:

@@ -14,17 +14,19 @@ media within the response to a call         a user content of their own behind i
 Which ids share their signatures is not documented, so each other id counts as another model.
 """
 
+from __future__ import annotations
+
+from agentkit import wire
 from agentkit._placing import place_again
 from agentkit.history import PLACEHOLDER
 from agentkit.models import ModelFacts
-from agentkit.wire import Content, History
 
 __all__ = ["as_read_by"]
 
 
-def as_read_by(model: ModelFacts, contents: History) -> History:
+def as_read_by(model: ModelFacts, contents: wire.History) -> wire.History:
     """Return contents of other models as `model` may read them."""
-    read = History()
+    read = wire.History()
     for content in contents:
         if content.role == "model":
             read.append(_unsigned(content))
@@ -34,7 +36,7 @@ def as_read_by(model: ModelFacts, contents: History) -> History:
     return read
 
 
-def _unsigned(content: Content) -> Content:
+def _unsigned(content: wire.Content) -> wire.Content:
     parts = list(content.parts or [])
     first_call = next((at for at, part in enumerate(parts) if part.function_call is not None), None)
     for at, part in enumerate(parts):

@@ -17,13 +17,15 @@ no call asked for
 Nothing else is touched, and a history of agentkit's own passes unchanged. Every repair is logged.
 """
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Iterator, Sequence
 from operator import is_
 
+from agentkit import wire
 from agentkit._log import get_logger
 from agentkit.errors import ConfigurationError
-from agentkit.wire import Content, FunctionCall, FunctionResponse, History, Part
 
 __all__ = ["first_unsigned", "mended", "open_calls", "starts_turn", "with_placeholders", "without_call_ids"]
 
@@ -34,12 +36,12 @@ PLACEHOLDER = "c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I="
 log = get_logger("history")
 
 
-def open_calls(content: Content) -> list[FunctionCall]:
+def open_calls(content: wire.Content) -> list[wire.FunctionCall]:
     """Return the calls that the client must answer: tools that the service runs (MCP) come with their response."""
     answered = _responses(content)
     ids = {response.id for response in answered if response.id is not None}
     names = [response.name for response in answered if response.id is None]
-    calls: list[FunctionCall] = []
+    calls: list[wire.FunctionCall] = []
     for call in content.function_calls:
         if call.id is not None and call.id in ids:
             continue
@@ -50,7 +52,7 @@ def open_calls(content: Content) -> list[FunctionCall]:
     return calls
 
 
-def mended(history: Sequence[Content], prompt: Content) -> tuple[History, int]:
+def mended(history: Sequence[wire.Content], prompt: wire.Content) -> tuple[wire.History, int]:
     """Return `history` and `prompt` in a form that the service accepts, and where the prompt begins in it.
 
     The head of this file says what is changed.
@@ -58,8 +60,8 @@ def mended(history: Sequence[Content], prompt: Content) -> tuple[History, int]:
     Raises:
         ConfigurationError: It cannot be told what was meant; the message names the content by its index.
     """
-    contents: list[Content] = []
-    calls: list[FunctionCall] = []  # of the model's last content, not answered yet
+    contents: list[wire.Content] = []
+    calls: list[wire.FunctionCall] = []  # of the model's last content, not answered yet
     start = 0
     for where, content in _gathered(history, prompt):
         start = len(contents) + (bool(calls) and not _responses(content))  # of the last one: the prompt
@@ -67,27 +69,27 @@ def mended(history: Sequence[Content], prompt: Content) -> tuple[History, int]:
         calls = open_calls(content) if content.role == "model" else []
     if any(content.function_calls for content in itertools.takewhile(_is_of_model, contents)):
         log.warning("history.mended", where="history[0]", what="an empty user text was put before the first call")
-        contents.insert(0, Content(role="user", parts=[Part(text="")]))
+        contents.insert(0, wire.Content(role="user", parts=[wire.Part(text="")]))
         start += 1
     unchanged = len(contents) == len(history) + 1 and all(map(is_, contents, history))
-    if unchanged and isinstance(history, History):  # its contents are encoded already
+    if unchanged and isinstance(history, wire.History):  # its contents are encoded already
         whole = history.copy()
         whole.append(contents[-1])
         return whole, start
-    return History(contents), start
+    return wire.History(contents), start
 
 
-def first_unsigned(contents: Sequence[Content]) -> int | None:
+def first_unsigned(contents: Sequence[wire.Content]) -> int | None:
     """Return the index of the first content whose first call has no thought signature; None if there is none."""
     return next((index for index, content in enumerate(contents) if _unsigned_part(content) is not None), None)
 
 
-def with_placeholders(contents: Sequence[Content]) -> History:
+def with_placeholders(contents: Sequence[wire.Content]) -> wire.History:
     """Return the contents with Google's documented placeholder where a first call has no thought signature.
 
     Only such calls pass that the model of another family, or no model at all, has made (protocol sheet, section 5).
     """
-    signed = History()
+    signed = wire.History()
     for content in contents:
         at = _unsigned_part(content)
         parts = list(content.parts or [])
@@ -97,9 +99,9 @@ def with_placeholders(contents: Sequence[Content]) -> History:
     return signed
 
 
-def without_call_ids(contents: Sequence[Content]) -> History:
+def without_call_ids(contents: Sequence[wire.Content]) -> wire.History:
     """Return the contents without the ids of calls and responses, for gateways that do not know them."""
-    plain = History()
+    plain = wire.History()
     for content in contents:
         parts = [_without_id(part) for part in content.parts or []]
         changed = any(new is not old for new, old in zip(parts, content.parts or [], strict=True))
@@ -107,7 +109,7 @@ def without_call_ids(contents: Sequence[Content]) -> History:
     return plain
 
 
-def _without_id(part: Part) -> Part:
+def _without_id(part: wire.Part) -> wire.Part:
     if part.function_call is not None and part.function_call.id is not None:
         return part.replace(function_call=part.function_call.without("id"))
     if part.function_response is not None and part.function_response.id is not None:
@@ -115,7 +117,7 @@ def _without_id(part: Part) -> Part:
     return part
 
 
-def starts_turn(contents: Sequence[Content], index: int) -> bool:
+def starts_turn(contents: Sequence[wire.Content], index: int) -> bool:
     """Tell whether a turn of the user's starts here: with the first of neighbouring contents, if it is no response.
 
     A conversation can be cut here: no call is parted from its response, and the steps of a turn, whose signatures are
@@ -125,7 +127,7 @@ def starts_turn(contents: Sequence[Content], index: int) -> bool:
     return contents[index].role != "model" and not after_user and not _responses(contents[index])
 
 
-def _unsigned_part(content: Content) -> int | None:
+def _unsigned_part(content: wire.Content) -> int | None:
     """Return which part is the content's first call, if that has no signature."""
     if content.role != "model":
         return None
@@ -135,9 +137,9 @@ def _unsigned_part(content: Content) -> int | None:
     return None
 
 
-def _gathered(history: Sequence[Content], prompt: Content) -> list[tuple[str, Content]]:
+def _gathered(history: Sequence[wire.Content], prompt: wire.Content) -> list[tuple[str, wire.Content]]:
     """Return what says something, the prompt last, each content with its place. Neighbouring answers become one."""
-    gathered: list[tuple[str, Content]] = []
+    gathered: list[tuple[str, wire.Content]] = []
     for index, content in enumerate((*history, prompt)):
         is_prompt = index == len(history)
         where = "The prompt" if is_prompt else f"history[{index}]"
@@ -158,11 +160,11 @@ def _gathered(history: Sequence[Content], prompt: Content) -> list[tuple[str, Co
     return gathered
 
 
-def _is_of_model(content: Content) -> bool:
+def _is_of_model(content: wire.Content) -> bool:
     return content.role == "model"
 
 
-def _with_known_role(content: Content, where: str) -> Content:
+def _with_known_role(content: wire.Content, where: str) -> wire.Content:
     if content.role == "function":
         log.warning("history.mended", where=where, what='the role "function" became "user"')
         return content.replace(role="user")
@@ -171,12 +173,12 @@ def _with_known_role(content: Content, where: str) -> Content:
     return content
 
 
-def _of_model(content: Content, calls: list[FunctionCall], where: str) -> Iterator[Content]:
+def _of_model(content: wire.Content, calls: list[wire.FunctionCall], where: str) -> Iterator[wire.Content]:
     yield from _not_kept(calls, where)
     yield content
 
 
-def _of_user(content: Content, calls: list[FunctionCall], where: str) -> Iterator[Content]:
+def _of_user(content: wire.Content, calls: list[wire.FunctionCall], where: str) -> Iterator[wire.Content]:
     """Yield what the user said, its answers to `calls` first and complete."""
     if content.function_calls:
         raise ConfigurationError(f'{where} holds a call, but is of role {content.role!r}. Calls are of role "model".')
@@ -197,16 +199,18 @@ def _of_user(content: Content, calls: list[FunctionCall], where: str) -> Iterato
         yield content.replace(parts=rest)
 
 
-def _not_kept(calls: list[FunctionCall], where: str) -> Iterator[Content]:
+def _not_kept(calls: list[wire.FunctionCall], where: str) -> Iterator[wire.Content]:
     if calls:
         log.warning("history.mended", where=where, what=f"{len(calls)} calls before it had no answer")
         yield _answers([_interrupted(call) for call in calls])
 
 
-def _in_order(calls: list[FunctionCall], responses: list[FunctionResponse], where: str) -> list[FunctionResponse]:
+def _in_order(
+    calls: list[wire.FunctionCall], responses: list[wire.FunctionResponse], where: str
+) -> list[wire.FunctionResponse]:
     """Return one response for each call, in the order of the calls: by id where both have one, else by name."""
     left = list(responses)
-    found: dict[int, FunctionResponse] = {}
+    found: dict[int, wire.FunctionResponse] = {}
     for answers_to in (_has_its_id, _has_its_name):
         for number, call in enumerate(calls):
             response = next((one for one in left if number not in found and answers_to(one, call)), None)
@@ -221,22 +225,22 @@ def _in_order(calls: list[FunctionCall], responses: list[FunctionResponse], wher
     return [found[at] if at in found else _interrupted(call) for at, call in enumerate(calls)]
 
 
-def _has_its_id(response: FunctionResponse, call: FunctionCall) -> bool:
+def _has_its_id(response: wire.FunctionResponse, call: wire.FunctionCall) -> bool:
     return response.name == call.name and response.id is not None and response.id == call.id
 
 
-def _has_its_name(response: FunctionResponse, call: FunctionCall) -> bool:
+def _has_its_name(response: wire.FunctionResponse, call: wire.FunctionCall) -> bool:
     return response.name == call.name and (response.id is None or call.id is None)
 
 
-def _interrupted(call: FunctionCall) -> FunctionResponse:
-    answer = FunctionResponse(name=call.name, response={"error": NOT_KEPT})
+def _interrupted(call: wire.FunctionCall) -> wire.FunctionResponse:
+    answer = wire.FunctionResponse(name=call.name, response={"error": NOT_KEPT})
     return answer if call.id is None else answer.replace(id=call.id)
 
 
-def _answers(responses: list[FunctionResponse]) -> Content:
-    return Content(role="user", parts=[Part(function_response=response) for response in responses])
+def _answers(responses: list[wire.FunctionResponse]) -> wire.Content:
+    return wire.Content(role="user", parts=[wire.Part(function_response=response) for response in responses])
 
 
-def _responses(content: Content) -> list[FunctionResponse]:
+def _responses(content: wire.Content) -> list[wire.FunctionResponse]:
     return [part.function_response for part in content.parts or [] if part.function_response is not None]

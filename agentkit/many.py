@@ -1,5 +1,7 @@
 """Many prompts through one agent: a bounded number at once, and an outcome for each."""
 
+from __future__ import annotations
+
 import inspect
 from collections.abc import (
     AsyncGenerator,
@@ -20,6 +22,7 @@ import anyio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
+from agentkit import wire
 from agentkit._checks import check_kind, is_whole
 from agentkit._frozen import frozen
 from agentkit._tasks import task_group
@@ -29,7 +32,6 @@ from agentkit.errors import AgentKitError, ConfigurationError, RunFailed
 from agentkit.result import RunResult
 from agentkit.state import RunState
 from agentkit.usage import Usage
-from agentkit.wire import Content, Part
 
 __all__ = [
     "Job",
@@ -59,7 +61,7 @@ class Job:
     """
 
     prompt: Any = field(kw_only=False)
-    history: Sequence[Content] = ()
+    history: Sequence[wire.Content] = ()
     deps: Any = None
     decisions: Mapping[str, Decision] | None = None
 
@@ -300,8 +302,10 @@ class _Prompts:
     """The source of the prompts, read one by one."""
 
     def __init__(self, prompts: object) -> None:
-        if isinstance(prompts, _ONE):
-            said = f"prompts is one {type(prompts).__name__}, not many. Give a list of prompts, or use agent.run(...)."
+        one = (str, bytes, wire.Content, wire.Part, Job, RunState, Mapping)
+        if isinstance(prompts, one):
+            found = type(cast(object, prompts)).__name__
+            said = f"prompts is one {found}, not many. Give a list of prompts, or use agent.run(...)."
             raise ConfigurationError(said)
         check_kind("prompts", prompts, Iterable | AsyncIterable, "a list, a generator, or an asynchronous one")
         self._later = aiter(cast("AsyncIterable[object]", prompts)) if hasattr(prompts, "__aiter__") else None
@@ -315,6 +319,3 @@ class _Prompts:
         for prompt in self._now:
             return prompt
         raise StopAsyncIteration
-
-
-_ONE: tuple[type, ...] = (str, bytes, Content, Part, Job, RunState, Mapping)

@@ -1,5 +1,7 @@
 """Media as values: images, sound, video, PDFs and other files, on their way to the model or from it."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import os
@@ -10,6 +12,7 @@ from typing import IO, Any, Literal, Self, TypedDict, TypeVar, Unpack, get_args
 
 from pydantic_core import CoreSchema, core_schema
 
+from agentkit import wire
 from agentkit._checks import check_choice, check_kind, is_number
 from agentkit._download import download
 from agentkit._endpoint import shown_address
@@ -20,7 +23,6 @@ from agentkit._mime import HEAD_BYTES, content_types
 from agentkit._pictures import picture_bytes
 from agentkit._sound import is_raw_sound, wav_of
 from agentkit.errors import ConfigurationError
-from agentkit.wire import Blob, FileData, Part, PartMediaResolution, VideoMetadata
 
 __all__ = ["Audio", "File", "Image", "Media", "MediaResolution", "Pdf", "Video", "read_media"]
 
@@ -139,7 +141,7 @@ class Media:
         return await cls._of_download(url, mime_type, max_bytes, timeout_s, options)
 
     @classmethod
-    def from_part(cls, part: Part) -> Self | None:
+    def from_part(cls, part: wire.Part) -> Self | None:
         """Return what a part of a content holds, if it is of this kind; None if not, or if it cannot be decoded."""
         blob, link = part.inline_data, part.file_data
         said = str((blob.mime_type if blob else link.mime_type if link else None) or "")
@@ -150,16 +152,16 @@ class Media:
             return cls(b"", said, url=link.file_uri, display_name=link.display_name or "")
         return None
 
-    def part(self) -> Part:
+    def part(self) -> wire.Part:
         """Return it as a part of a content."""
-        holder: dict[str, Any] = {"inline_data": Blob(mime_type=self.mime_type, data=self.base64())}
+        holder: dict[str, Any] = {"inline_data": wire.Blob(mime_type=self.mime_type, data=self.base64())}
         if self.url:
             typed = {"mime_type": self.mime_type} if self.mime_type else {}
-            holder = {"file_data": FileData(file_uri=self.url, **typed)}
+            holder = {"file_data": wire.FileData(file_uri=self.url, **typed)}
         if self.media_resolution is not None:
             level = f"MEDIA_RESOLUTION_{self.media_resolution.upper()}"
-            holder["media_resolution"] = PartMediaResolution(level=level)
-        return Part(**holder)
+            holder["media_resolution"] = wire.PartMediaResolution(level=level)
+        return wire.Part(**holder)
 
     def base64(self) -> str:
         """Return the bytes as base64, as they are sent."""
@@ -327,7 +329,7 @@ class Video(Media):
         """Do what `Media.fetch` does."""
         return await cls._of_download(url, mime_type, max_bytes, timeout_s, options)
 
-    def part(self) -> Part:
+    def part(self) -> wire.Part:
         """Return it as a part of a content."""
         looked: dict[str, Any] = {}
         if self.start_s is not None:
@@ -337,7 +339,7 @@ class Video(Media):
         if self.fps is not None:
             looked["fps"] = self.fps
         part = super().part()
-        return part.replace(video_metadata=VideoMetadata(**looked)) if looked else part
+        return part.replace(video_metadata=wire.VideoMetadata(**looked)) if looked else part
 
 
 class Pdf(Media):
@@ -353,7 +355,7 @@ class File(Media):
     _kind = "a file"
 
 
-def read_media(parts: Iterable[Part], kind: type[M]) -> Iterator[M]:
+def read_media(parts: Iterable[wire.Part], kind: type[M]) -> Iterator[M]:
     """Yield the inline media of a kind among `parts`. One whose data cannot be decoded is left out."""
     for part in parts:
         found = kind.from_part(part) if part.inline_data is not None else None

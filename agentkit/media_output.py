@@ -1,26 +1,19 @@
 """Answers that are images or speech: how they are asked for, and how they are read."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from itertools import groupby
 from typing import Any
 
+from agentkit import wire
 from agentkit._checks import check_kind
 from agentkit._frozen import frozen
 from agentkit._sound import is_raw_sound
 from agentkit.errors import ConfigurationError, OutputInvalid
 from agentkit.media import Audio, Image, Media
 from agentkit.models import facts, known_models
-from agentkit.wire import (
-    GenerationConfig,
-    ImageConfig,
-    MultiSpeakerVoiceConfig,
-    Part,
-    PrebuiltVoiceConfig,
-    SpeakerVoiceConfig,
-    SpeechConfig,
-    VoiceConfig,
-)
 
 __all__ = ["Speech", "media_config", "media_kind", "read_answer", "read_output", "read_speech"]
 
@@ -55,21 +48,22 @@ class Speech:
         if not all(isinstance(name, str) for name in names) or not all(names[2:]):
             raise ConfigurationError("Voices, speakers and languages are names: texts that are not empty.")
 
-    def to_wire(self) -> SpeechConfig:
+    def to_wire(self) -> wire.SpeechConfig:
         """Return it as the request holds it."""
         fields: dict[str, Any] = {"language_code": self.language} if self.language else {}
         if self.voice:
             fields["voice_config"] = _voice(self.voice)
         if self.speakers:
             speakers = [
-                SpeakerVoiceConfig(speaker=name, voice_config=_voice(voice)) for name, voice in self.speakers.items()
+                wire.SpeakerVoiceConfig(speaker=name, voice_config=_voice(voice))
+                for name, voice in self.speakers.items()
             ]
-            fields["multi_speaker_voice_config"] = MultiSpeakerVoiceConfig(speaker_voice_configs=speakers)
-        return SpeechConfig(**fields)
+            fields["multi_speaker_voice_config"] = wire.MultiSpeakerVoiceConfig(speaker_voice_configs=speakers)
+        return wire.SpeechConfig(**fields)
 
 
-def _voice(name: str) -> VoiceConfig:
-    return VoiceConfig(prebuilt_voice_config=PrebuiltVoiceConfig(voice_name=name))
+def _voice(name: str) -> wire.VoiceConfig:
+    return wire.VoiceConfig(prebuilt_voice_config=wire.PrebuiltVoiceConfig(voice_name=name))
 
 
 def media_kind(output: object) -> type[Media] | None:
@@ -100,7 +94,7 @@ def media_config(
     Raises:
         ConfigurationError: One of the models does not answer so, or a setting does not fit to the answer.
     """
-    config = GenerationConfig.parse(generation)
+    config = wire.GenerationConfig.parse(generation)
     is_by_hand = config.response_modalities is not None
     for model in () if is_by_hand else models:
         _check_model(model, kind, has_functions=has_functions)
@@ -113,12 +107,12 @@ def media_config(
         fields["speech_config"] = speech.to_wire()
     image = _image_fields(models, aspect_ratio, image_size)
     if image:
-        before = config.image_config if config.image_config is not None else ImageConfig()
+        before = config.image_config if config.image_config is not None else wire.ImageConfig()
         fields["image_config"] = before.replace(**image)
     return config.replace(**fields).to_wire()
 
 
-def read_output(parts: Sequence[Part], kind: type[Media]) -> Media:
+def read_output(parts: Sequence[wire.Part], kind: type[Media]) -> Media:
     """Return the answer: its first image, or all of its speech in one.
 
     Raises:
@@ -132,12 +126,12 @@ def read_output(parts: Sequence[Part], kind: type[Media]) -> Media:
     return found
 
 
-def read_answer(parts: Iterable[Part]) -> list[str | Media]:
+def read_answer(parts: Iterable[wire.Part]) -> list[str | Media]:
     """Return what an answer says and shows, in its order, without thoughts. Neighbouring texts, and sounds, are one."""
     return [_joined(list(group)) for _, group in groupby(_pieces(parts), _joins_with)]
 
 
-def read_speech(parts: Iterable[Part]) -> Audio | None:
+def read_speech(parts: Iterable[wire.Part]) -> Audio | None:
     """Return all speech of an answer in one, which a stream brings in pieces; None if there is none.
 
     Where the pieces are files of their own, which cannot be put together, it is the first.
@@ -148,7 +142,7 @@ def read_speech(parts: Iterable[Part]) -> Audio | None:
     return _joined_sound([piece for piece in heard if piece.mime_type == heard[0].mime_type])
 
 
-def _pieces(parts: Iterable[Part]) -> Iterator[str | Media]:
+def _pieces(parts: Iterable[wire.Part]) -> Iterator[str | Media]:
     for part in parts:
         if part.thought:  # also images that the model made on its way
             continue

@@ -1,11 +1,13 @@
 """The one seam: around a run, around each request to the model, around each tool call."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+from agentkit import wire
 from agentkit._frozen import frozen
 from agentkit.context import RunContext
-from agentkit.wire import GenerateContentRequest, GenerateContentResponse
 
 __all__ = ["Middleware", "ToolCall"]
 
@@ -50,9 +52,9 @@ class Middleware:
     async def around_model(
         self,
         context: RunContext[Any],
-        request: GenerateContentRequest,
-        proceed: Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]],
-    ) -> GenerateContentResponse:
+        request: wire.GenerateContentRequest,
+        proceed: Callable[[wire.GenerateContentRequest], Awaitable[wire.GenerateContentResponse]],
+    ) -> wire.GenerateContentResponse:
         """Wrap one request. A streamed answer comes back merged; its deltas are watched through events.
 
         In a side request, which a function makes in the place of a built-in tool, `context.tool` is its name. It has

@@ -1,10 +1,13 @@
 """A typed final answer: how it is asked for, and how it is read."""
 
+from __future__ import annotations
+
 import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
+from agentkit import wire
 from agentkit._arguments import try_parse, without_surrogates
 from agentkit._checks import check_choice, is_whole
 from agentkit._frozen import frozen
@@ -15,7 +18,6 @@ from agentkit.media import Media
 from agentkit.media_output import media_kind, read_output
 from agentkit.models import facts
 from agentkit.schema import ArgumentsInvalid, TypeReader, to_openapi
-from agentkit.wire import Content, FunctionDeclaration, Schema
 
 __all__ = ["FINAL_ANSWER", "OutputCheck", "OutputMode", "OutputSpec", "UsedMode"]
 
@@ -61,7 +63,7 @@ class OutputSpec(Generic[Out]):
         mode: OutputMode = "auto",
         retries: int = 2,
         check: OutputCheck | None = None,
-    ) -> "OutputSpec[Out]":
+    ) -> OutputSpec[Out]:
         """Return the spec for `output`: `str` for text, `Image`, `Audio`, else any type that pydantic can describe.
 
         Raises:
@@ -134,7 +136,7 @@ class OutputSpec(Generic[Out]):
             return {}
         schema = self.reader.schema
         if mode == "enum":  # only this way is documented, whatever the dialect
-            return {"response_mime_type": "text/x.enum", "response_schema": Schema.parse(to_openapi(schema))}
+            return {"response_mime_type": "text/x.enum", "response_schema": wire.Schema.parse(to_openapi(schema))}
         as_json: dict[str, Any] = {"response_mime_type": "application/json"}
         if not schema:  # any JSON
             return as_json
@@ -143,9 +145,9 @@ class OutputSpec(Generic[Out]):
         translated = to_openapi(schema)
         if translated.get("type") == "OBJECT" and not translated.get("properties"):
             return as_json  # this dialect cannot say "any keys", and the service refuses an object without keys
-        return {**as_json, "response_schema": Schema.parse(translated)}
+        return {**as_json, "response_schema": wire.Schema.parse(translated)}
 
-    def declaration(self, dialect: Dialect) -> FunctionDeclaration:
+    def declaration(self, dialect: Dialect) -> wire.FunctionDeclaration:
         """Return the function by which the model gives the answer, where JSON mode and functions exclude each other."""
         schema: dict[str, Any] = dict(self.reader.schema) if self.reader is not None else {}
         if self.wrapped:
@@ -157,7 +159,7 @@ class OutputSpec(Generic[Out]):
             {"parametersJsonSchema": schema} if dialect == "json_schema" else {"parameters": to_openapi(schema)}
         )
         description = "Give the final answer to the user. Call it once, alone, when everything else is done."
-        return FunctionDeclaration.parse({"name": FINAL_ANSWER, "description": description, **parameters})
+        return wire.FunctionDeclaration.parse({"name": FINAL_ANSWER, "description": description, **parameters})
 
     def refuse_second_format(self, config: Mapping[str, Any]) -> None:
         """Refuse settings that say by hand what the output type says.
@@ -172,7 +174,7 @@ class OutputSpec(Generic[Out]):
                 "Leave one of them out."
             )
 
-    def parse(self, content: Content, final: Mapping[str, Any] | None = None) -> Out:
+    def parse(self, content: wire.Content, final: Mapping[str, Any] | None = None) -> Out:
         """Read the answer from the model's last content, or from an accepted final-answer call.
 
         Raises:

@@ -1,11 +1,14 @@
 """Tells what changed in the beginning of requests: the service reads from its cache only what is as before."""
 
+from __future__ import annotations
+
 import hashlib
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from agentkit import wire
 from agentkit._aside import is_aside
 from agentkit._checks import check_kind
 from agentkit._frozen import frozen
@@ -13,7 +16,6 @@ from agentkit._log import get_logger
 from agentkit._recent import Recent
 from agentkit.context import RunContext
 from agentkit.middleware import Middleware
-from agentkit.wire import GenerateContentRequest, GenerateContentResponse, Tool, WireModel
 
 __all__ = ["PrefixGuard", "PrefixReport"]
 
@@ -21,7 +23,7 @@ _RUNS = 256
 _REPORTS = 1000
 _LEAST_CACHED = 1024  # tokens; the least that any model caches (protocol sheet, section 11)
 
-Proceed = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
+Proceed = Callable[["wire.GenerateContentRequest"], Awaitable["wire.GenerateContentResponse"]]
 
 log = get_logger("prefix")
 
@@ -96,8 +98,8 @@ class PrefixGuard(Middleware):
         self._sent: Recent[_Sent] = Recent(_RUNS)  # the last request of each run
 
     async def around_model(
-        self, context: RunContext[Any], request: GenerateContentRequest, proceed: Proceed
-    ) -> GenerateContentResponse:
+        self, context: RunContext[Any], request: wire.GenerateContentRequest, proceed: Proceed
+    ) -> wire.GenerateContentResponse:
         """Send the request as it is, and report what it did not have in common with the one before."""
         if is_aside() or context.tool:  # a question of another middleware or of a call: no part of the conversation
             return await proceed(request)
@@ -141,7 +143,7 @@ class PrefixGuard(Middleware):
                 await done
 
 
-def _read(context: RunContext[Any], request: GenerateContentRequest) -> _Sent:
+def _read(context: RunContext[Any], request: wire.GenerateContentRequest) -> _Sent:
     return _Sent(
         run_id=context.run_id,
         model=context.model,
@@ -152,14 +154,16 @@ def _read(context: RunContext[Any], request: GenerateContentRequest) -> _Sent:
     )
 
 
-def _named(tool: Tool) -> list[tuple[str, WireModel]]:
+def _named(tool: wire.Tool) -> list[tuple[str, wire.WireModel]]:
     """Return the functions of a tool by their names, and a tool that Gemini runs by its own."""
     functions = [(declared.name or "", declared) for declared in tool.function_declarations or []]
-    others = [(name, Tool.parse({name: value})) for name, value in tool.raw.items() if name != "functionDeclarations"]
+    others = [
+        (name, wire.Tool.parse({name: value})) for name, value in tool.raw.items() if name != "functionDeclarations"
+    ]
     return [*functions, *others]
 
 
-def _digest(message: WireModel | None) -> bytes:
+def _digest(message: wire.WireModel | None) -> bytes:
     return hashlib.blake2b(message.encode(), digest_size=16).digest() if message is not None else b""
 
 

@@ -15,16 +15,18 @@ Sources, each read on or before `PRICES_AS_OF`. Theirs is https://ai.google.dev/
 ```
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Final, cast
 
+from agentkit import wire
 from agentkit._checks import is_number, is_whole
 from agentkit._frozen import frozen
 from agentkit.errors import ConfigurationError
-from agentkit.wire import ModalityTokenCount, UsageMetadata
 
 __all__ = [
     "PRICES_AS_OF",
@@ -68,7 +70,7 @@ class Price:
     audio: Decimal | None
     cached_audio: Decimal | None
     image: Decimal | None
-    long: "Price | None"
+    long: Price | None
     long_from: int
 
     def __init__(
@@ -80,7 +82,7 @@ class Price:
         audio: Amount | None = None,
         cached_audio: Amount | None = None,
         image: Amount | None = None,
-        long: "Price | None" = None,
+        long: Price | None = None,
         long_from: int = 200_000,
     ) -> None:
         """Read the amounts.
@@ -167,7 +169,7 @@ def check_prices(prices: object) -> None:
             raise ConfigurationError('prices must be a dict: {"gemini-3.6-flash": Price(input="0.75", output="3.75")}.')
 
 
-def cost_of_answer(price: Price | None, metadata: UsageMetadata | None, *, tier: object = None) -> Decimal | None:
+def cost_of_answer(price: Price | None, metadata: wire.UsageMetadata | None, *, tier: object = None) -> Decimal | None:
     """Return what the tokens of one answer cost, in USD; None where that is not known.
 
     Not in it: fees per search, and the storage of caches.
@@ -213,12 +215,12 @@ def _sum(shares: Iterable[tuple[int, Decimal | None]]) -> Decimal | None:
     return total / _MILLION
 
 
-def _is_standard(metadata: UsageMetadata, tier: object) -> bool:
+def _is_standard(metadata: wire.UsageMetadata, tier: object) -> bool:
     told = [str(one).lower() for one in (metadata.service_tier, metadata.traffic_type) if one]
     return all(one in _STANDARD for one in told or [str(tier or "standard").lower()])
 
 
-def _of_kind(kind: str, details: list[ModalityTokenCount] | None, total: int) -> int | None:
+def _of_kind(kind: str, details: list[wire.ModalityTokenCount] | None, total: int) -> int | None:
     """Return how many of `total` tokens are of one kind; None if the answer does not tell."""
     if not total:
         return 0

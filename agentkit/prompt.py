@@ -1,36 +1,39 @@
 """What a user asks: a text, media, or a list of both, read into one content of the conversation."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from typing import cast
+from typing import Union, cast
 
+from agentkit import wire
 from agentkit._intake import too_large
 from agentkit.errors import ConfigurationError
 from agentkit.media import Media
 from agentkit.models import facts
-from agentkit.wire import Content, Part
 
 __all__ = ["Prompt", "check_media", "inline_limit_bytes", "read_prompt"]
 
-Prompt = str | Content | Part | Media | Sequence[str | Part | Media]
+# In quotes, for a message is loaded when it is first used.
+Prompt = Union[str, "wire.Content", "wire.Part", Media, Sequence["str | wire.Part | Media"]]
 
 _MIB = 1024 * 1024
 
 
-def read_prompt(prompt: Prompt, *models: str) -> Content:
+def read_prompt(prompt: Prompt, *models: str) -> wire.Content:
     """Return the prompt as a user content.
 
     Raises:
         ConfigurationError: It is empty, or holds what is no prompt or what one of the models does not take.
     """
-    if isinstance(prompt, Content):
+    if isinstance(prompt, wire.Content):
         return prompt
     if isinstance(prompt, str) and not prompt.strip():
         raise ConfigurationError("The prompt is empty. Say what the agent should do.")
     pieces = _pieces(prompt)
     for model in models:
         check_media([piece for piece in pieces if isinstance(piece, Media)], model)
-    return Content(role="user", parts=[_part(piece) for piece in pieces])
+    return wire.Content(role="user", parts=[_part(piece) for piece in pieces])
 
 
 def inline_limit_bytes(model: str) -> int:
@@ -70,8 +73,8 @@ def check_media(media: Sequence[Media], model: str) -> None:
         )
 
 
-def _pieces(prompt: object) -> list[str | Part | Media]:
-    if isinstance(prompt, str | Part | Media):
+def _pieces(prompt: object) -> list[str | wire.Part | Media]:
+    if isinstance(prompt, str | wire.Part | Media):
         return [prompt]
     if isinstance(prompt, Mapping | Set):
         kind = type(cast("object", prompt)).__name__
@@ -84,9 +87,9 @@ def _pieces(prompt: object) -> list[str | Part | Media]:
     return pieces
 
 
-def _checked(candidates: Sequence[object], *, is_list: bool) -> Iterator[str | Part | Media]:
+def _checked(candidates: Sequence[object], *, is_list: bool) -> Iterator[str | wire.Part | Media]:
     for index, candidate in enumerate(candidates):
-        if not isinstance(candidate, str | Part | Media):
+        if not isinstance(candidate, str | wire.Part | Media):
             where = f"prompt[{index}]" if is_list else "The prompt"
             raise ConfigurationError(f"{where} is of type {type(candidate).__qualname__}. {_fix(candidate)}")
         yield candidate
@@ -104,7 +107,7 @@ def _fix(candidate: object) -> str:
     return "A prompt is a text, a Content, or a list of texts, Parts and media (Image, Audio, Video, Pdf, File)."
 
 
-def _part(piece: str | Part | Media) -> Part:
+def _part(piece: str | wire.Part | Media) -> wire.Part:
     if isinstance(piece, str):
-        return Part(text=piece)
+        return wire.Part(text=piece)
     return piece.part() if isinstance(piece, Media) else piece

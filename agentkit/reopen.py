@@ -1,13 +1,15 @@
 """A saved run that goes on: what people decided is checked against what waits."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import cast
 
+from agentkit import wire
 from agentkit._checks import check_kind
 from agentkit.approval import Decision
 from agentkit.errors import ConfigurationError, StateInvalid
 from agentkit.state import RunState
-from agentkit.wire import Content, Part
 
 __all__ = ["reopened"]
 
@@ -34,7 +36,7 @@ def reopened(state: RunState, decisions: Mapping[str, Decision] | None) -> RunSt
     again.repairs = 0  # a person asks for more: the model may try again
     if not again.pending and again.contents[-1].role == "model":
         # Newer models refuse a conversation that ends with their own turn (protocol sheet 4.3, T8).
-        again.contents.append(Content(role="user", parts=[Part(text="Go on.")]))
+        again.contents.append(wire.Content(role="user", parts=[wire.Part(text="Go on.")]))
     return again
 
 

@@ -7,15 +7,17 @@ error   nothing but errors, n rounds in a row, of the same functions or with the
 ```
 """
 
+from __future__ import annotations
+
 import itertools
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from agentkit import wire
 from agentkit._frozen import frozen
 from agentkit._placing import digests, is_moved
 from agentkit.state import PendingCall, RunState
-from agentkit.wire import Content, FunctionCall, FunctionResponse, Part
 
 __all__ = ["Repeat", "find_repeat"]
 
@@ -87,7 +89,7 @@ def _rounds(state: RunState) -> Iterator[_Round]:
         yield _of_pending(state.pending)
     index = len(state.contents) - (2 if state.pending else 1)
     while index > max(state.loop_start, state.start):
-        media: Sequence[Part] = ()
+        media: Sequence[wire.Part] = ()
         if is_moved(state.contents[index]):
             media, index = state.contents[index].parts or [], index - 1
         round_ = _of_contents(state.contents[index - 1], state.contents[index], media)
@@ -101,13 +103,15 @@ def _of_pending(pending: Sequence[PendingCall]) -> _Round:
     return _round([one.call for one in pending], [one.response for one in pending if one.response is not None])
 
 
-def _of_contents(asked: Content, told: Content, media: Sequence[Part]) -> _Round | None:
+def _of_contents(asked: wire.Content, told: wire.Content, media: Sequence[wire.Part]) -> _Round | None:
     responses = [part.function_response for part in told.parts or [] if part.function_response is not None]
     return _round(asked.function_calls, responses, media) if asked.role == "model" and responses else None
 
 
 def _round(
-    calls: Sequence[FunctionCall], responses: Sequence[FunctionResponse], moved_media: Sequence[Part] = ()
+    calls: Sequence[wire.FunctionCall],
+    responses: Sequence[wire.FunctionResponse],
+    moved_media: Sequence[wire.Part] = (),
 ) -> _Round:
     held = [part for response in responses for part in response.parts or []]
     media = digests([*held, *(part for part in moved_media if part.text is None)])

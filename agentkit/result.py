@@ -1,9 +1,12 @@
 """What a run gives back: an answer, or a pause."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Generic, Literal, TypeVar
 
+from agentkit import wire
 from agentkit._frozen import frozen
 from agentkit.approval import ApprovalRequest
 from agentkit.citations import Citation, read_citations
@@ -15,7 +18,6 @@ from agentkit.media_output import read_answer, read_speech
 from agentkit.state import RunState, ToolFailure
 from agentkit.tool_media import ToolMedia, read_tool_media
 from agentkit.usage import Usage
-from agentkit.wire import Candidate, Content, GroundingMetadata, Part
 
 __all__ = ["RunResult"]
 
@@ -72,7 +74,7 @@ class RunResult(Generic[Out]):
     @property
     def text(self) -> str:
         """The text of the last answer, whatever the output type."""
-        return Content(parts=self._last_parts()).text
+        return wire.Content(parts=self._last_parts()).text
 
     @property
     def thoughts(self) -> str:
@@ -95,7 +97,7 @@ class RunResult(Generic[Out]):
         return self.state.model_version
 
     @property
-    def contents(self) -> Sequence[Content]:
+    def contents(self) -> Sequence[wire.Content]:
         """The whole conversation: the history for a next run."""
         return self.state.contents
 
@@ -174,26 +176,26 @@ class RunResult(Generic[Out]):
         """The calls in which a tool raised something other than `ToolError`."""
         return list(self.state.failures)
 
-    def _answers(self, *, newest_first: bool = False) -> Iterator[Content]:
+    def _answers(self, *, newest_first: bool = False) -> Iterator[wire.Content]:
         contents = self.state.contents[self.state.start :]
         return (content for content in (reversed(contents) if newest_first else contents) if content.role == "model")
 
-    def _last_parts(self) -> list[Part]:
+    def _last_parts(self) -> list[wire.Part]:
         last = next(self._answers(newest_first=True), None)
         return list(last.parts or []) if last else []
 
-    def _parts(self) -> Iterator[Part]:
+    def _parts(self) -> Iterator[wire.Part]:
         return (part for content in self._answers() for part in content.parts or [])
 
-    def _asides(self) -> list[Candidate]:
+    def _asides(self) -> list[wire.Candidate]:
         """The answers of side requests in the order of their calls, whichever came first."""
         ordered = sorted(self.state.asides, key=lambda key: [part.rjust(8, "0") for part in key.split(":")])
         return [self.state.asides[key] for key in ordered]
 
-    def _aside_parts(self) -> Iterator[Sequence[Part]]:
+    def _aside_parts(self) -> Iterator[Sequence[wire.Part]]:
         return (aside.content.parts or [] for aside in self._asides() if aside.content is not None)
 
-    def _groundings(self) -> Iterator[GroundingMetadata]:
+    def _groundings(self) -> Iterator[wire.GroundingMetadata]:
         candidates = (*self.state.grounding, *self._asides())
         return (candidate.grounding_metadata for candidate in candidates if candidate.grounding_metadata is not None)
 

@@ -4,6 +4,8 @@ A run is the same loop as ever; only its request waits until every other run tha
 call functions are carried out between two rounds, and what the runs ask then is the next batch.
 """
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,6 +14,7 @@ from typing import TypeVar
 
 import anyio
 
+from agentkit import wire
 from agentkit._checks import check_kinds
 from agentkit._tasks import task_group
 from agentkit.batches import MAX_BATCH_BYTES, Batch, BatchAnswer, Batches, check_wait, encode_request
@@ -29,7 +32,6 @@ from agentkit.many import (
 )
 from agentkit.result import RunResult
 from agentkit.run import Ask
-from agentkit.wire import GenerateContentRequest, GenerateContentResponse
 
 __all__ = ["run_rounds"]
 
@@ -101,10 +103,10 @@ class _Asking:
 
     index: int
     model: str
-    request: GenerateContentRequest
+    request: wire.GenerateContentRequest
     size: int
     is_answered: anyio.Event = field(default_factory=anyio.Event)
-    response: GenerateContentResponse | None = None
+    response: wire.GenerateContentResponse | None = None
     error: GeminiError | None = None
 
 
@@ -124,7 +126,7 @@ class _Rounds:
         """Run one run to its end. It counts as working, except while it waits for an answer."""
         works, asks = False, anyio.Lock()
 
-        async def ask(model: str, request: GenerateContentRequest) -> GenerateContentResponse:
+        async def ask(model: str, request: wire.GenerateContentRequest) -> wire.GenerateContentResponse:
             nonlocal works
             async with asks:  # a middleware may ask twice at once
                 self._working.release()
@@ -152,7 +154,9 @@ class _Rounds:
                 await self._changed.wait()
             await self._hold_round()
 
-    async def _answer(self, index: int, model: str, request: GenerateContentRequest) -> GenerateContentResponse:
+    async def _answer(
+        self, index: int, model: str, request: wire.GenerateContentRequest
+    ) -> wire.GenerateContentResponse:
         size = len(encode_request(model, request)) + _ENTRY_BYTES
         if size + _FRAME_BYTES > MAX_BATCH_BYTES:
             raise ConfigurationError(

@@ -1,5 +1,7 @@
 """One run with all its parts found: what the loop works on."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -7,6 +9,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from anyio.lowlevel import current_token
 
+from agentkit import wire
 from agentkit._nesting import Nesting
 from agentkit._settings import Settings
 from agentkit.approval import Decision
@@ -26,39 +29,30 @@ from agentkit.state import PendingCall, RunState, meant_name
 from agentkit.tool import ErrorMode
 from agentkit.toolset import Toolbox
 from agentkit.usage import Limits
-from agentkit.wire import (
-    Content,
-    GenerateContentRequest,
-    GenerateContentResponse,
-    History,
-    Part,
-    Tool,
-    ToolConfig,
-)
 
 Deps = TypeVar("Deps")
 Out = TypeVar("Out")
 
-Ask = Callable[[str, GenerateContentRequest], Awaitable[GenerateContentResponse]]
+Ask = Callable[[str, "wire.GenerateContentRequest"], Awaitable["wire.GenerateContentResponse"]]
 
 
-class _Copies(Sequence[Content]):
+class _Copies(Sequence["wire.Content"]):
     """A conversation for code of the user's, which may change what it gets: each content is copied when asked for."""
 
-    def __init__(self, contents: Sequence[Content]) -> None:
+    def __init__(self, contents: Sequence[wire.Content]) -> None:
         self._contents = contents
 
     def __len__(self) -> int:
         return len(self._contents)
 
     @overload
-    def __getitem__(self, index: int) -> Content: ...
+    def __getitem__(self, index: int) -> wire.Content: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Content]: ...
-    def __getitem__(self, index: int | slice) -> Content | Sequence[Content]:
+    def __getitem__(self, index: slice) -> Sequence[wire.Content]: ...
+    def __getitem__(self, index: int | slice) -> wire.Content | Sequence[wire.Content]:
         if isinstance(index, slice):
             return _Copies(self._contents[index])
-        return Content.parse(self._contents[index].raw)
+        return wire.Content.parse(self._contents[index].raw)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -108,8 +102,10 @@ class Run(Generic[Deps, Out]):
     accepted: tuple[Out, ...] = ()
     fallbacks: Sequence[str] = ()
     failed_models: list[str] = field(default_factory=list[str])
-    _templates: dict[str, GenerateContentRequest] = field(init=False, default_factory=dict[str, GenerateContentRequest])
-    _foreign: tuple[int, History] | None = field(init=False, default=None)
+    _templates: dict[str, wire.GenerateContentRequest] = field(
+        init=False, default_factory=dict[str, "wire.GenerateContentRequest"]
+    )
+    _foreign: tuple[int, wire.History] | None = field(init=False, default=None)
 
     @property
     def next_model(self) -> str | None:
@@ -118,7 +114,7 @@ class Run(Generic[Deps, Out]):
         behind = self.fallbacks.index(used) + 1 if used in self.fallbacks else 0
         return next(iter(self.fallbacks[behind:]), None)
 
-    def readable_contents(self) -> History:
+    def readable_contents(self) -> wire.History:
         """Return the conversation as the model in use may read it; the stored one stays as it came."""
         since = self.state.model_since
         if not since:
@@ -155,7 +151,7 @@ class Run(Generic[Deps, Out]):
         return bool(self.toolbox.declared) or self.output_mode == "function"
 
     @property
-    def template(self) -> GenerateContentRequest:
+    def template(self) -> wire.GenerateContentRequest:
         """The request without contents and without the calling mode: the same in every turn of the model in use."""
         model = self.state.model
         if model not in self._templates:
@@ -171,10 +167,10 @@ class Run(Generic[Deps, Out]):
         for model in self.fallbacks:
             replace(self, state=replace(self.state, model=model)).calling()  # of the template
 
-    def _make_template(self) -> GenerateContentRequest:
+    def _make_template(self) -> wire.GenerateContentRequest:
         request = self.settings.request(self.state.model, self.client.endpoint)
         if self.instructions:
-            request = request.replace(system_instruction=Content(parts=[Part(text=self.instructions)]))
+            request = request.replace(system_instruction=wire.Content(parts=[wire.Part(text=self.instructions)]))
         if form := self.output.generation_config(self.output_mode, self.client.schema_dialect):
             request = request.with_generation(**form)
         if request.cached_content is not None:
@@ -212,7 +208,7 @@ class Run(Generic[Deps, Out]):
         if self.output_mode == "function":
             declarations.append(self.output.declaration(self.client.schema_dialect))
         builtins = self.sent_builtins
-        tools = [Tool(function_declarations=declarations)] if declarations else []
+        tools = [wire.Tool(function_declarations=declarations)] if declarations else []
         tools += [builtin.to_wire() for builtin in builtins]
         config: dict[str, Any] = {}
         for builtin in builtins:
@@ -221,7 +217,7 @@ class Run(Generic[Deps, Out]):
             config.pop("retrievalConfig", None)
         if declarations and any(builtin.runs_at_service for builtin in builtins):
             config["includeServerSideToolInvocations"] = True
-        return ({"tools": tools} if tools else {}) | ({"tool_config": ToolConfig.parse(config)} if config else {})
+        return ({"tools": tools} if tools else {}) | ({"tool_config": wire.ToolConfig.parse(config)} if config else {})
 
     def context(self, call: PendingCall | None = None) -> RunContext[Deps]:
         """Return what a tool or a policy may know now."""

@@ -4,11 +4,14 @@ A side request holds the built-in tool alone and what the model asked for, nothi
 back to the model; its sources, code and images are kept with the run (`RunState.asides`).
 """
 
+from __future__ import annotations
+
 import itertools
 from collections.abc import Container, Mapping
 from dataclasses import field
 from typing import Any, cast
 
+from agentkit import wire
 from agentkit._frozen import frozen
 from agentkit._log import get_logger
 from agentkit.builtin import BuiltinTool
@@ -23,7 +26,6 @@ from agentkit.schema import ArgumentsInvalid
 from agentkit.tool import Tool
 from agentkit.turn import ask_aside
 from agentkit.verdict import judge
-from agentkit.wire import Candidate, Content, GenerateContentRequest, GenerationConfig, Part, ToolConfig
 
 __all__ = ["part_builtins"]
 
@@ -200,24 +202,28 @@ def _is_url(value: object) -> bool:
     return isinstance(value, str) and value.startswith(("https://", "http://")) and not any(map(str.isspace, value))
 
 
-def _request(run: Run[Any, Any], builtin: BuiltinTool, form: _Form, prompt: str) -> GenerateContentRequest:
+def _request(run: Run[Any, Any], builtin: BuiltinTool, form: _Form, prompt: str) -> wire.GenerateContentRequest:
     settings = run.settings.request(run.state.model, run.client.endpoint)
-    fields: dict[str, Any] = {name: getattr(settings, name) for name in _KEPT if name in settings.fields_set}
+    fields: dict[str, Any] = {name: getattr(settings, name) for name in _KEPT if name in settings.model_fields_set}
     set_here = settings.generation_config.to_wire() if settings.generation_config is not None else {}
     if generation := {name: set_here[name] for name in _KEPT_GENERATION if name in set_here}:
-        fields["generation_config"] = GenerationConfig.parse(generation)
+        fields["generation_config"] = wire.GenerationConfig.parse(generation)
     if place := builtin.retrieval_config():
-        fields["tool_config"] = ToolConfig.parse({"retrievalConfig": place})
-    return GenerateContentRequest(
-        contents=[Content(role="user", parts=[Part(text=prompt)])],
-        system_instruction=Content(parts=[Part(text=form.instruction)]),
+        fields["tool_config"] = wire.ToolConfig.parse({"retrievalConfig": place})
+    return wire.GenerateContentRequest(
+        contents=[wire.Content(role="user", parts=[wire.Part(text=prompt)])],
+        system_instruction=wire.Content(parts=[wire.Part(text=form.instruction)]),
         tools=[builtin.to_wire()],
         **fields,
     )
 
 
 async def _ask(
-    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest, context: RunContext[Any], name: str
+    run: Run[Any, Any],
+    connection: Connection,
+    request: wire.GenerateContentRequest,
+    context: RunContext[Any],
+    name: str,
 ) -> str:
     """Ask once, keep what came, and return its text.
 
@@ -235,9 +241,9 @@ async def _ask(
     return _told(candidate)
 
 
-def _told(candidate: Candidate) -> str:
+def _told(candidate: wire.Candidate) -> str:
     """Return the text of an answer; of one that only ran code, what came out."""
-    content = candidate.content or Content(parts=[])
+    content = candidate.content or wire.Content(parts=[])
     if content.text.strip():
         return content.text
     printed = [code.output for code in read_code(content.parts or [])]

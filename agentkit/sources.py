@@ -1,11 +1,13 @@
 """Whose words a run has read: sources that strangers write to, as far as they can be told from the run itself."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
+from agentkit import wire
 from agentkit.builtin import BuiltinTool, CodeExecution
 from agentkit.state import RunState
 from agentkit.toolset import Toolbox
-from agentkit.wire import Content
 
 __all__ = ["untrusted_sources"]
 
@@ -31,7 +33,7 @@ def untrusted_sources(state: RunState, toolbox: Toolbox, builtins: Sequence[Buil
     return tuple(found)
 
 
-def _of_content(content: Content, toolbox: Toolbox, *, is_history: bool) -> Iterator[str]:
+def _of_content(content: wire.Content, toolbox: Toolbox, *, is_history: bool) -> Iterator[str]:
     for part in content.parts or []:
         if part.tool_response is not None:
             yield str(part.tool_response.tool_type or "a tool of Gemini's")

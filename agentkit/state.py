@@ -1,5 +1,7 @@
 """A run as data: JSON in, JSON out. It changes only through the loop; `Agent` holds none."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from types import NoneType
 from typing import Any, Literal, Self, cast, get_args
 
+from agentkit import wire
 from agentkit._frozen import frozen
 from agentkit._placing import place_again, place_media
 from agentkit.approval import ApprovalRequest
@@ -16,15 +19,6 @@ from agentkit.errors import OutputInvalid, StateInvalid
 from agentkit.history import mended, open_calls
 from agentkit.usage import Usage
 from agentkit.verdict import CUT_ENDS, end_of
-from agentkit.wire import (
-    Candidate,
-    Content,
-    FunctionCall,
-    FunctionResponse,
-    GenerateContentResponse,
-    History,
-    Part,
-)
 
 __all__ = ["PendingCall", "RunState", "ToolFailure", "meant_name"]
 
@@ -48,8 +42,8 @@ class PendingCall:
     """
 
     key: str
-    call: FunctionCall
-    response: FunctionResponse | None = None
+    call: wire.FunctionCall
+    response: wire.FunctionResponse | None = None
     waiting: bool = False
     refused: str = ""
     reason: str = ""
@@ -121,7 +115,7 @@ class RunState:
 
     run_id: str
     model: str
-    contents: History
+    contents: wire.History
     start: int = 0
     pending: list[PendingCall] = field(default_factory=list[PendingCall])
     usage: Usage = field(default_factory=Usage)
@@ -132,17 +126,17 @@ class RunState:
     cut: bool = False
     cut_calls: int = 0
     failures: list[ToolFailure] = field(default_factory=list[ToolFailure])
-    grounding: list[Candidate] = field(default_factory=list[Candidate])
+    grounding: list[wire.Candidate] = field(default_factory=list["wire.Candidate"])
     model_version: str = ""
     loops: int = 0
     loop_start: int = 0
     whole_results: dict[str, Any] = field(default_factory=dict[str, Any])
     placeholders: bool = False
-    asides: dict[str, Candidate] = field(default_factory=dict[str, Candidate])
+    asides: dict[str, wire.Candidate] = field(default_factory=dict[str, "wire.Candidate"])
     model_since: int = 0
 
     @classmethod
-    def begin(cls, model: str, prompt: Content, history: Sequence[Content] = ()) -> Self:
+    def begin(cls, model: str, prompt: wire.Content, history: Sequence[wire.Content] = ()) -> Self:
         """Return the state of a run that has asked nothing yet. A history that the service would refuse is mended.
 
         Media in its function responses that `model` does not take there (a newer one does) follow in a content of their
@@ -160,7 +154,7 @@ class RunState:
         """The calls that a person must decide about before the run can go on."""
         return [call.request for call in self.pending if call.waiting and call.response is None]
 
-    def accept(self, response: GenerateContentResponse, *, refused: str = "") -> None:
+    def accept(self, response: wire.GenerateContentResponse, *, refused: str = "") -> None:
         """Take a usable answer: its content verbatim, its calls as open.
 
         `refused` says why the calls must not run, if so; they are then answered with that sentence.
@@ -217,7 +211,7 @@ class RunState:
         self.count_repair(error, most=most)
         self.final = None
         text = f"Your answer could not be used: {error.problem}\nAnswer again, in the form that was asked for."
-        self.contents.append(Content(role="user", parts=[Part(text=text)]))
+        self.contents.append(wire.Content(role="user", parts=[wire.Part(text=text)]))
 
     def count_repair(self, error: OutputInvalid, *, most: int) -> None:
         """Count one more try; raise `error` when there were `most`, or when no turn is left."""
@@ -283,12 +277,12 @@ class RunState:
                 raise ValueError(f"version {stored['version']!r}, stop {stored['stop']!r}")
             return cls(
                 **{name: stored[name] for name in _PLAIN},
-                contents=History.parse(stored["contents"]),
+                contents=wire.History.parse(stored["contents"]),
                 pending=[_load_call(_checked(call, _STORED_CALL)) for call in stored["pending"]],
                 usage=_load_usage(_checked(stored["usage"], _STORED_USAGE)),
                 failures=[ToolFailure(**_checked(failure, _STORED_FAILURE)) for failure in stored["failures"]],
-                grounding=[Candidate.parse(candidate) for candidate in stored["grounding"]],
-                asides={key: Candidate.parse(candidate) for key, candidate in stored["asides"].items()},
+                grounding=[wire.Candidate.parse(candidate) for candidate in stored["grounding"]],
+                asides={key: wire.Candidate.parse(candidate) for key, candidate in stored["asides"].items()},
             )
         except (ValueError, TypeError, RecursionError) as error:
             first = str(error).splitlines()[0][:200]
@@ -390,7 +384,7 @@ def _load_usage(stored: dict[str, Any]) -> Usage:
 def _load_call(stored: dict[str, Any]) -> PendingCall:
     response = stored.pop("response")
     return PendingCall(
-        call=FunctionCall.parse(stored.pop("call")),
-        response=None if response is None else FunctionResponse.parse(response),
+        call=wire.FunctionCall.parse(stored.pop("call")),
+        response=None if response is None else wire.FunctionResponse.parse(response),
         **stored,
     )

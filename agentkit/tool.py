@@ -1,5 +1,7 @@
 """A typed function as a tool: the `@tool` decorator and the value it makes."""
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 import inspect
@@ -9,13 +11,13 @@ from dataclasses import dataclass, field
 from types import MethodType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, cast, overload
 
+from agentkit import wire
 from agentkit._checks import is_number, is_whole
 from agentkit._threads import call_function
 from agentkit.clip import MAX_RESULT_BYTES
 from agentkit.context import RunContext
 from agentkit.errors import ConfigurationError, ToolDefinitionError
 from agentkit.schema import ArgumentsInvalid, Signature, read_signature, to_openapi
-from agentkit.wire import FunctionDeclaration
 
 __all__ = ["Effects", "ErrorMode", "Tool", "as_tool", "tool"]
 
@@ -135,7 +137,7 @@ class Tool(Generic[P, R]):
         """Call the function itself."""
         return self.function(*args, **kwargs)
 
-    def __get__(self, instance: object, owner: type | None = None) -> "Tool[..., R]":
+    def __get__(self, instance: object, owner: type | None = None) -> Tool[..., R]:
         """Bind a decorated method to its object, as Python does for plain functions."""
         return self if instance is None or not self.wraps_method else self.bound_to(instance)
 
@@ -144,16 +146,16 @@ class Tool(Generic[P, R]):
         """The exact functionDeclaration that is sent."""
         return self.declare("json_schema").to_wire()
 
-    def declare(self, dialect: Literal["json_schema", "openapi"]) -> FunctionDeclaration:
+    def declare(self, dialect: Literal["json_schema", "openapi"]) -> wire.FunctionDeclaration:
         """Return the declaration in one of the two schema dialects; `openapi` is for gateways that know no other."""
         declared: dict[str, Any] = {"name": self.name, "description": self.description}
         if self.parameters is not None and dialect == "json_schema":
             declared["parametersJsonSchema"] = self.parameters
         elif self.parameters is not None:
             declared["parameters"] = to_openapi(self.parameters)
-        return FunctionDeclaration.parse(declared)
+        return wire.FunctionDeclaration.parse(declared)
 
-    def bound_to(self, instance: object) -> "Tool[..., R]":
+    def bound_to(self, instance: object) -> Tool[..., R]:
         """Return the tool with the first argument of its function given."""
         function = cast("Callable[..., R]", MethodType(self.function, instance))
         signature = cast(Signature, self.signature)  # a method's tool is always made from a function
@@ -174,7 +176,7 @@ class Tool(Generic[P, R]):
         name: str | None = None,
         description: str | None = None,
         **options: Unpack[ToolOptions],
-    ) -> "Tool[P, R]":
+    ) -> Tool[P, R]:
         """Make a tool from a callable with type hints.
 
         Raises:
@@ -202,7 +204,7 @@ class Tool(Generic[P, R]):
         declaration: Mapping[str, Any],
         invoke: Callable[[dict[str, Any]], object],
         **options: Unpack[ToolOptions],
-    ) -> "Tool[[dict[str, Any]], object]":
+    ) -> Tool[[dict[str, Any]], object]:
         """Make a tool from a functionDeclaration. `invoke` gets the arguments as one dict; it may be async.
 
         The schema is `parametersJsonSchema`, or `parameters` in the older dialect (sent as `parametersJsonSchema`

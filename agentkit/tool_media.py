@@ -9,16 +9,18 @@ Middleware sees the media in the response, under `"$media"`, so that whoever sto
 ```
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
+from agentkit import wire
 from agentkit._frozen import frozen
 from agentkit._mime import extension_of
 from agentkit._placing import is_moved, moved_media
 from agentkit.errors import ConfigurationError, ToolError
 from agentkit.media import Audio, File, Image, Media, Pdf, Video
 from agentkit.prompt import inline_limit_bytes
-from agentkit.wire import Content, FunctionResponsePart, Part
 
 __all__ = ["MEDIA_KEY", "MediaTaker", "ToolMedia", "read_tool_media", "split_media"]
 
@@ -85,14 +87,14 @@ class MediaTaker:
 
 def _wire_part(name: str, media: Media) -> dict[str, Any]:
     """Return a medium as a part of a function response, with its name."""
-    wire = media.part().to_wire()
+    found = media.part().to_wire()
     for holder in ("inlineData", "fileData"):
-        if holder in wire:
-            wire[holder]["displayName"] = name
-    return wire
+        if holder in found:
+            found[holder]["displayName"] = name
+    return found
 
 
-def split_media(response: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[FunctionResponsePart]]:
+def split_media(response: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[wire.FunctionResponsePart]]:
     """Return what a tool and its middlewares answered, without its media, and the media.
 
     Raises:
@@ -105,17 +107,17 @@ def split_media(response: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Fu
     if not all(isinstance(part, dict) and ("inlineData" in part or "fileData" in part) for part in parts):
         raise ConfigurationError(f"A middleware changed {MEDIA_KEY!r} in the answer of a call. Leave it, or drop it.")
     rest = {key: value for key, value in response.items() if key != MEDIA_KEY}
-    return rest, [FunctionResponsePart.of_raw(cast("dict[str, Any]", part)) for part in parts]
+    return rest, [wire.FunctionResponsePart.of_raw(cast("dict[str, Any]", part)) for part in parts]
 
 
-def read_tool_media(contents: Sequence[Content]) -> Iterator[ToolMedia]:
+def read_tool_media(contents: Sequence[wire.Content]) -> Iterator[ToolMedia]:
     """Yield the media of tools in a conversation, in the order in which the model got them."""
     for content in contents:
         if content.role == "model":
             continue
         for response in [part.function_response for part in content.parts or [] if part.function_response is not None]:
             for held in response.parts or []:
-                media = _medium(Part.of_raw(dict(held.raw)))
+                media = _medium(wire.Part.of_raw(dict(held.raw)))
                 if media is not None:
                     yield ToolMedia(tool=response.name or "", media=media, place="response")
         for tool, name, part in moved_media(content) if is_moved(content) else ():
@@ -124,7 +126,7 @@ def read_tool_media(contents: Sequence[Content]) -> Iterator[ToolMedia]:
                 yield ToolMedia(tool=tool, media=media, place="content")
 
 
-def _medium(part: Part, name: str = "") -> Media | None:
+def _medium(part: wire.Part, name: str = "") -> Media | None:
     found = next((one for kind in _KINDS if (one := kind.from_part(part)) is not None), None)
     if found is None or not name:
         return found

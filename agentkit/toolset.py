@@ -1,5 +1,7 @@
 """Tools that belong together, and the tools of one run."""
 
+from __future__ import annotations
+
 import dataclasses
 import difflib
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
@@ -7,10 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any, Literal, Self
 
+from agentkit import wire
 from agentkit.errors import ConfigurationError
 from agentkit.state import meant_name
 from agentkit.tool import Tool, as_tool
-from agentkit.wire import FunctionDeclaration
 
 __all__ = ["Toolbox", "Toolset", "filtered", "prefixed"]
 
@@ -106,7 +108,7 @@ class Toolbox:
         """
         self._by_name = by_name([*self._by_name.values(), *tools])
 
-    def declarations(self, dialect: Literal["json_schema", "openapi"]) -> list[FunctionDeclaration]:
+    def declarations(self, dialect: Literal["json_schema", "openapi"]) -> list[wire.FunctionDeclaration]:
         """Return what is sent to the model, in the order given."""
         return [tool.declare(dialect) for tool in self.declared]
 

@@ -1,11 +1,14 @@
 """One request to the model and a usable answer to it."""
 
+from __future__ import annotations
+
 import functools
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
+from agentkit import wire
 from agentkit._aside import is_aside
 from agentkit._log import get_logger
 from agentkit._partial_json import PartialJson
@@ -29,16 +32,6 @@ from agentkit.prices import cost_of_answer
 from agentkit.run import Run
 from agentkit.usage import Usage
 from agentkit.verdict import Verdict, judge
-from agentkit.wire import (
-    Content,
-    FunctionCallingConfig,
-    GenerateContentRequest,
-    GenerateContentResponse,
-    Merger,
-    Part,
-    ToolConfig,
-    merge,
-)
 
 __all__ = ["ask_aside", "ask_model", "build_request", "count_input"]
 
@@ -53,10 +46,10 @@ MAX_HOPS = 64  # of one long answer; a hop holds up to 65,536 tokens
 # What services say that cannot hold calls to their schemas: large schemas (sheet 3.5), and gateways of older make.
 _VALIDATION = r"VALIDATED|too many states|function_?calling_?config"
 
-Send = Callable[[GenerateContentRequest], Awaitable[GenerateContentResponse]]
+Send = Callable[["wire.GenerateContentRequest"], Awaitable["wire.GenerateContentResponse"]]
 
 
-def build_request(run: Run[Any, Any]) -> GenerateContentRequest:
+def build_request(run: Run[Any, Any]) -> wire.GenerateContentRequest:
     """Return the request for the next turn. Pure: the same state gives the same bytes."""
     contents, known = run.readable_contents(), run.client.capabilities
     if run.state.placeholders or known.signatures is False:
@@ -70,27 +63,27 @@ def build_request(run: Run[Any, Any]) -> GenerateContentRequest:
     return request if mode is None or _mode_of(request) is not None else _calling(request, **mode)
 
 
-def _closing(run: Run[Any, Any], request: GenerateContentRequest) -> GenerateContentRequest:
+def _closing(run: Run[Any, Any], request: wire.GenerateContentRequest) -> wire.GenerateContentRequest:
     """Ask for an answer without functions. They stay declared: the calls in the history refer to them."""
     if request.cached_content is not None:  # nothing can be said beside it but contents
-        return request.replace(contents=[*request.contents, Content(role="user", parts=[Part(text=CLOSING)])])
+        return request.replace(contents=[*request.contents, wire.Content(role="user", parts=[wire.Part(text=CLOSING)])])
     text = f"{run.instructions}\n\n{CLOSING}" if run.instructions else CLOSING
-    request = request.replace(system_instruction=Content(parts=[Part(text=text)]))
+    request = request.replace(system_instruction=wire.Content(parts=[wire.Part(text=text)]))
     if run.output_mode == "function":
         return _calling(request, mode="ANY", allowedFunctionNames=[FINAL_ANSWER])
     return _calling(request, mode="NONE") if run.offers_functions else request
 
 
-def _calling(request: GenerateContentRequest, **config: Any) -> GenerateContentRequest:
-    before = request.tool_config if request.tool_config is not None else ToolConfig()
-    return request.replace(tool_config=before.replace(function_calling_config=FunctionCallingConfig.parse(config)))
+def _calling(request: wire.GenerateContentRequest, **config: Any) -> wire.GenerateContentRequest:
+    before = request.tool_config if request.tool_config is not None else wire.ToolConfig()
+    return request.replace(tool_config=before.replace(function_calling_config=wire.FunctionCallingConfig.parse(config)))
 
 
-def _mode_of(request: GenerateContentRequest) -> FunctionCallingConfig | None:
+def _mode_of(request: wire.GenerateContentRequest) -> wire.FunctionCallingConfig | None:
     return request.tool_config.function_calling_config if request.tool_config is not None else None
 
 
-async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[GenerateContentResponse, str]:
+async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[wire.GenerateContentResponse, str]:
     """Ask until there is a usable answer, within a small budget of its own.
 
     Returns:
@@ -143,14 +136,16 @@ async def ask_model(run: Run[Any, Any], connection: Connection) -> tuple[Generat
     return response, verdict.refused
 
 
-def _may_call(run: Run[Any, Any], request: GenerateContentRequest) -> bool:
+def _may_call(run: Run[Any, Any], request: wire.GenerateContentRequest) -> bool:
     if run.output_mode == "function":
         return True
     mode = _mode_of(request)
     return len(run.toolbox) > 0 and not run.state.closing and (mode is None or mode.mode != "NONE")
 
 
-async def _mended(run: Run[Any, Any], request: GenerateContentRequest, error: InvalidRequest) -> GenerateContentRequest:
+async def _mended(
+    run: Run[Any, Any], request: wire.GenerateContentRequest, error: InvalidRequest
+) -> wire.GenerateContentRequest:
     """Return the request to send in place of one that was refused for what it need not hold.
 
     Raises:
@@ -173,7 +168,7 @@ async def _mended(run: Run[Any, Any], request: GenerateContentRequest, error: In
     return await _with_placeholders(run, error)
 
 
-async def _with_placeholders(run: Run[Any, Any], error: InvalidRequest | MalformedCall) -> GenerateContentRequest:
+async def _with_placeholders(run: Run[Any, Any], error: InvalidRequest | MalformedCall) -> wire.GenerateContentRequest:
     """Return the request to send when the service misses a thought signature, once in a run.
 
     Raises:
@@ -198,7 +193,7 @@ async def _with_placeholders(run: Run[Any, Any], error: InvalidRequest | Malform
     return build_request(run)
 
 
-async def _with_next_model(run: Run[Any, Any], error: GeminiError) -> GenerateContentRequest:
+async def _with_next_model(run: Run[Any, Any], error: GeminiError) -> wire.GenerateContentRequest:
     """Return the request for the next model of the chain, which is in use from now on.
 
     Raises:
@@ -215,7 +210,7 @@ async def _with_next_model(run: Run[Any, Any], error: GeminiError) -> GenerateCo
     return build_request(run)
 
 
-def _changed(first: GenerateContentRequest, verdict: Verdict, attempt: int) -> GenerateContentRequest:
+def _changed(first: wire.GenerateContentRequest, verdict: Verdict, attempt: int) -> wire.GenerateContentRequest:
     """Return the request for the next attempt: unchanged, colder, then with a call forced."""
     if verdict.change == "nothing":
         return first
@@ -229,8 +224,8 @@ def _changed(first: GenerateContentRequest, verdict: Verdict, attempt: int) -> G
 
 
 async def ask_aside(
-    run: Run[Any, Any], connection: Connection, context: RunContext[Any], request: GenerateContentRequest
-) -> GenerateContentResponse:
+    run: Run[Any, Any], connection: Connection, context: RunContext[Any], request: wire.GenerateContentRequest
+) -> wire.GenerateContentResponse:
     """Send a request that is no turn of the run, for a tool call: once, unstreamed, through the middlewares.
 
     What it costs is the run's. `context` is that of the call: in a turn of the run, `context.tool` is empty. It is
@@ -250,18 +245,18 @@ def _through_middleware(run: Run[Any, Any], send: Send, context: Callable[[], Ru
     return functools.partial(_checked, send)
 
 
-async def _checked(send: Send, request: GenerateContentRequest) -> GenerateContentResponse:
+async def _checked(send: Send, request: wire.GenerateContentRequest) -> wire.GenerateContentResponse:
     """Return what came through the middlewares, if it is an answer."""
     response = await send(request)
-    if not isinstance(response, GenerateContentResponse):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped
+    if not isinstance(response, wire.GenerateContentResponse):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped
         kind = type(response).__name__
         raise ConfigurationError(f"A middleware's around_model returned {kind}, not a GenerateContentResponse.")
     return response
 
 
 async def _send_turn(
-    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
-) -> GenerateContentResponse:
+    run: Run[Any, Any], connection: Connection, request: wire.GenerateContentRequest
+) -> wire.GenerateContentResponse:
     """Ask for the answer of a turn, and tell it as it comes if somebody watches."""
     if not run.streamed or is_aside():
         return await _send(run, connection, functools.partial(_generate, run, connection), request)
@@ -276,14 +271,14 @@ async def _send(
     run: Run[Any, Any],
     connection: Connection,
     ask: Send,
-    request: GenerateContentRequest,
+    request: wire.GenerateContentRequest,
     *,
     is_direct: bool = False,
-) -> GenerateContentResponse:
+) -> wire.GenerateContentResponse:
     """Ask once; go on while a long answer comes in hops (protocol sheet 8.7), and join them."""
     if run.limits.input_tokens is not None:
         await _check_input(connection, run.state.model, request, run.limits.input_tokens)
-    hops: list[GenerateContentResponse] = []
+    hops: list[wire.GenerateContentResponse] = []
     while len(hops) < MAX_HOPS:
         hop = await ask(request)
         hops.append(hop)
@@ -292,11 +287,11 @@ async def _send(
         if hop.finish_reason != "CONTINUATION" or not token:
             break
         request = request.replace(continuation_token=token)
-    return merge(hops) if len(hops) > 1 else hops[0]
+    return wire.merge(hops) if len(hops) > 1 else hops[0]
 
 
 def _usage_of(
-    run: Run[Any, Any], request: GenerateContentRequest, answer: GenerateContentResponse, *, is_direct: bool
+    run: Run[Any, Any], request: wire.GenerateContentRequest, answer: wire.GenerateContentResponse, *, is_direct: bool
 ) -> Usage:
     metadata = answer.usage_metadata
     if run.ask is not None and not is_direct:  # the prices are those of single requests; batches have others
@@ -305,7 +300,7 @@ def _usage_of(
     return Usage.of_answer(metadata, cost_of_answer(price, metadata, tier=request.service_tier))
 
 
-async def count_input(where: Connection | GeminiClient, model: str, request: GenerateContentRequest) -> int:
+async def count_input(where: Connection | GeminiClient, model: str, request: wire.GenerateContentRequest) -> int:
     """Return how many tokens of input a request has, as the service counts them.
 
     Raises:
@@ -318,7 +313,7 @@ async def count_input(where: Connection | GeminiClient, model: str, request: Gen
     return tokens
 
 
-async def _check_input(connection: Connection, model: str, request: GenerateContentRequest, allowed: int) -> None:
+async def _check_input(connection: Connection, model: str, request: wire.GenerateContentRequest, allowed: int) -> None:
     """Let a request pass that is not larger than allowed.
 
     Raises:
@@ -330,24 +325,24 @@ async def _check_input(connection: Connection, model: str, request: GenerateCont
 
 
 async def _generate(
-    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
-) -> GenerateContentResponse:
+    run: Run[Any, Any], connection: Connection, request: wire.GenerateContentRequest
+) -> wire.GenerateContentResponse:
     if run.ask is not None:
         return await run.ask(run.state.model, request)
     return await _ask_directly(run, connection, request)
 
 
 async def _ask_directly(
-    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest
-) -> GenerateContentResponse:
+    run: Run[Any, Any], connection: Connection, request: wire.GenerateContentRequest
+) -> wire.GenerateContentResponse:
     return await connection.generate(run.state.model, request, on_retry=functools.partial(_tell_retry, run))
 
 
 async def _stream(
-    run: Run[Any, Any], connection: Connection, request: GenerateContentRequest, *, partial: PartialJson | None
-) -> GenerateContentResponse:
+    run: Run[Any, Any], connection: Connection, request: wire.GenerateContentRequest, *, partial: PartialJson | None
+) -> wire.GenerateContentResponse:
     """Read a stream to its end, telling its text as it comes, and what `partial` makes of it."""
-    merger = Merger()
+    merger = wire.Merger()
     index: int | None = None  # of the candidate that counts; the others go on beside it
     chunks = connection.stream(run.state.model, request, on_retry=functools.partial(_tell_retry, run))
     async with aclosing(chunks):

@@ -1,16 +1,18 @@
 """What a run has spent, and what it may spend."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import asdict, fields
 from decimal import Decimal
 from operator import add, sub
 from typing import Any, Literal, Self, cast
 
+from agentkit import wire
 from agentkit._checks import is_number, is_whole
 from agentkit._frozen import frozen
 from agentkit.errors import ConfigurationError, LimitExceeded
 from agentkit.prices import Amount, read_amount
-from agentkit.wire import UsageMetadata
 
 __all__ = ["Limits", "Usage"]
 
@@ -63,7 +65,7 @@ class Usage:
         return asdict(self) | {"cost": None if self.cost is None else f"{self.cost:f}"}
 
     @classmethod
-    def of_answer(cls, metadata: UsageMetadata | None, cost: Decimal | None = None) -> Self:
+    def of_answer(cls, metadata: wire.UsageMetadata | None, cost: Decimal | None = None) -> Self:
         """Return the tokens of one answer, with `requests` 1. Counts that are absent or negative are 0."""
         if metadata is None:
             return cls(requests=1, cost=cost)

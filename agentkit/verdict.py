@@ -1,11 +1,13 @@
 """What one answer of the model is worth: usable, worth asking again, or the end of the run. Pure decisions."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
+from agentkit import wire
 from agentkit._frozen import frozen
 from agentkit.errors import EmptyResponse, MalformedCall, ResponseBlocked, ResponseTruncated, RunError
-from agentkit.wire import Candidate, Content, GenerateContentResponse, SafetyRating
 
 __all__ = ["CUT_ENDS", "Verdict", "end_of", "judge"]
 
@@ -54,7 +56,7 @@ class Verdict:
 
 
 def judge(
-    response: GenerateContentResponse,
+    response: wire.GenerateContentResponse,
     *,
     attempt: int = 1,
     structured: bool = False,
@@ -101,13 +103,13 @@ def judge(
     return Verdict()
 
 
-def end_of(candidate: Candidate) -> str:
+def end_of(candidate: wire.Candidate) -> str:
     """Return the finish reason by its name; "none" if there is none."""
     reason = candidate.finish_reason
     return "none" if reason is None else _BY_NUMBER.get(reason, str(reason))
 
 
-def _judge_cut(content: Content | None, *, structured: bool, cut_before: bool) -> Verdict:
+def _judge_cut(content: wire.Content | None, *, structured: bool, cut_before: bool) -> Verdict:
     if content is None or not _says_something(content):
         return Verdict(error=ResponseTruncated("thinking used up the whole budget"))
     if content.function_calls:
@@ -119,7 +121,7 @@ def _judge_cut(content: Content | None, *, structured: bool, cut_before: bool) -
     return Verdict()
 
 
-def _judge_bad_call(candidate: Candidate, name: str, attempt: int, *, calls_allowed: bool) -> Verdict:
+def _judge_bad_call(candidate: wire.Candidate, name: str, attempt: int, *, calls_allowed: bool) -> Verdict:
     content = candidate.content
     if name == "UNEXPECTED_TOOL_CALL" and calls_allowed and content is not None and content.function_calls:
         # Telling the model which functions exist works (recorded with status 200) and costs no more than asking again.
@@ -133,10 +135,10 @@ def _judge_bad_call(candidate: Candidate, name: str, attempt: int, *, calls_allo
     return Verdict(error=error, tries=2 if name == "MALFORMED_RESPONSE" else 1)
 
 
-def _plain(ratings: Sequence[SafetyRating] | None) -> list[dict[str, Any]]:
+def _plain(ratings: Sequence[wire.SafetyRating] | None) -> list[dict[str, Any]]:
     return [rating.to_wire() for rating in ratings or []]
 
 
-def _says_something(content: Content) -> bool:
+def _says_something(content: wire.Content) -> bool:
     """Tell whether there is more than thoughts, empty text and lone signatures. White space counts as text."""
     return any(not part.thought and (part.text or part.kind not in ("text", None)) for part in content.parts or [])

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Self, overload
 
-from agentkit.wire._model import Kind, Number, WireError, WireModel, is_array, is_object, is_sequence, load_json
+from agentkit.wire._json import WireError, is_array, is_object, is_sequence, load_json
+from agentkit.wire._model import Kind, Number, WireModel
 from agentkit.wire.enums import (
     DocumentMetadataContentLayer,
     FunctionResponseScheduling,
@@ -237,7 +238,7 @@ class Part(WireModel):
         for name in _DATA_FIELDS:
             if getattr(self, name) is not None:
                 return name
-        return next(iter(self.unknown), None)
+        return next(iter(self.model_extra), None)
 
 
 _DATA_FIELDS = (

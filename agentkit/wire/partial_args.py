@@ -11,7 +11,7 @@
 import re
 from typing import Any, NoReturn
 
-from agentkit.wire._model import WireError, is_object
+from agentkit.wire._json import WireError, is_object
 from agentkit.wire.content import FunctionCall, Part, PartialArg
 
 __all__ = ["StreamedCall"]

@@ -8,7 +8,7 @@ answers so when the client did not ask for events.
 import json
 import re
 
-from agentkit.wire._model import WireError
+from agentkit.wire._json import WireError
 
 __all__ = ["EventTooLarge", "SseParser"]
 

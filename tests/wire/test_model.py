@@ -3,12 +3,14 @@
 import copy
 import json
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 import agentkit.wire
 from agentkit.wire import (
@@ -100,8 +102,8 @@ def test_only_set_fields_are_sent_and_a_set_null_is_sent() -> None:
 def test_a_message_tells_what_is_set_and_what_is_unknown() -> None:
     part = Part.parse({"text": "Hi", "thought": None, "futureKind": {"x": 1}})
 
-    assert part.fields_set == {"text", "thought"}
-    assert part.unknown == {"futureKind": {"x": 1}}
+    assert part.model_fields_set == {"text", "thought"}
+    assert part.model_extra == {"futureKind": {"x": 1}}
 
 
 def test_numbers_keep_their_kind() -> None:
@@ -242,21 +244,90 @@ def test_every_field_of_every_message_can_be_read(cls: type[WireModel]) -> None:
 
         for name in cls.__annotations__:
             getattr(message, name)
-        assert message.fields_set == set(cls.__annotations__)
-        assert not message.unknown
+        assert message.model_fields_set == set(cls.__annotations__)
+        assert not message.model_extra
 
 
-def test_a_message_is_a_type_that_pydantic_reads_writes_and_describes() -> None:
+@pytest.mark.parametrize("cls", every_message(), ids=lambda cls: cls.__name__)
+def test_every_message_is_a_pydantic_model_that_describes_its_fields_as_they_are_on_the_wire(
+    cls: type[WireModel],
+) -> None:
+    described = cls.model_json_schema()
+    own = described.get("$defs", {}).get(cls.__name__, described)["properties"]
+
+    assert issubclass(cls, BaseModel)
+    assert len(own) == len(cls.model_fields) == len(cls.__annotations__)
+    assert not [name for name in own if "_" in name]
+    assert described == cls.model_json_schema(mode="serialization")
+    assert cls.model_validate({}).model_dump() == {}
+
+
+@settings(deadline=None)
+@given(messages)
+def test_pydantic_reads_and_writes_any_json_object_as_it_came(wire: dict[str, Any]) -> None:
+    for cls in (Part, Content, FunctionCall, GenerateContentResponse):
+        message = cls.model_validate(wire)
+
+        assert message == cls.model_validate_json(json.dumps(wire)) == cls.parse(wire)
+        assert json.dumps(message.model_dump()) == json.dumps(wire)
+        assert json.loads(message.model_dump_json()) == wire
+
+
+def test_a_message_stands_in_other_models() -> None:
     class Saved(BaseModel):
         content: Content
+        parts: list[Part] = []
 
-    saved = Saved.model_validate({"content": {"role": "user", "parts": [{"text": "hi"}], "new": 1}})
+    saved = Saved.model_validate({"content": {"role": "user", "parts": [{"text": "hi"}], "new": 1}, "parts": [{}]})
 
     assert saved.content.text == "hi"
-    assert Saved.model_validate_json(saved.model_dump_json()) == saved
-    assert Saved.model_json_schema()["properties"]["content"]["type"] == "object"
+    assert saved.model_dump() == {"content": {"role": "user", "parts": [{"text": "hi"}], "new": 1}, "parts": [{}]}
+    assert Saved.model_validate_json(saved.model_dump_json()) == saved == saved.model_copy(deep=True)
+    assert Saved(content=saved.content).content is saved.content
+    assert Saved.model_json_schema()["$defs"]["FunctionCall"]["properties"]["args"]
     with pytest.raises(ValidationError, match="a JSON object"):
         Saved.model_validate({"content": 3})
+
+
+def test_pydantics_own_methods_work_on_messages() -> None:
+    content = Content.parse({"role": "user", "parts": [{"text": "hi"}], "new": [1]})
+
+    assert dict(content) == {"parts": [Part(text="hi")], "role": "user", "new": [1]}
+    assert content.model_dump(exclude={"role"}) == {"parts": [{"text": "hi"}], "new": [1]}
+    assert content.model_dump(include={"parts": {0: {"text"}}}) == {"parts": [{"text": "hi"}]}
+    assert content.model_copy(update={"role": "model"}) == content.replace(role="model")
+    assert content.model_copy(deep=True) == copy.copy(content) == content
+    assert Content.model_construct(role="user") == Content(role="user")
+    assert TypeAdapter(list[Content]).validate_json('[{"role": "user"}]') == [Content(role="user")]
+    assert Part(text="a\ud800b").model_dump_json() == '{"text":"a\N{REPLACEMENT CHARACTER}b"}'
+    assert str(content) == repr(content) == "Content.parse({'role': 'user', 'parts': [{'text': 'hi'}], 'new': [1]})"
+    with pytest.raises(ValidationError, match="not JSON"):
+        Content.model_validate("{")
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(content)
+
+
+def test_what_a_message_was_read_from_stays_out_of_a_deep_copy() -> None:
+    content = Content(role="user", parts=[Part(function_call=FunctionCall(name="f", args={"a": [1]}))])
+
+    copied = copy.deepcopy(content)
+    copied.function_calls[0].args["a"].append(2)
+
+    assert content.function_calls[0].args == {"a": [1]}
+
+
+def test_messages_are_loaded_when_one_is_first_used_also_by_many_threads_at_once() -> None:
+    code = (
+        "import sys, threading, agentkit; from agentkit import wire; "
+        "assert 'agentkit.wire.messages' not in sys.modules; start = threading.Barrier(8); found = []; "
+        "use = lambda: (start.wait(), found.append(wire.Content(role='user').encode())); "
+        "threads = [threading.Thread(target=use) for _ in range(8)]; "
+        "[thread.start() for thread in threads]; [thread.join() for thread in threads]; print(set(found), len(found))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.stdout.strip(), done.stderr) == ('{b\'{"role":"user"}\'} 8', "")
 
 
 @pytest.mark.rows(67)

@@ -7,7 +7,8 @@ Gemini refuses it otherwise. Texts are gathered in pieces and joined once, so th
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from agentkit.wire._model import WireModel, is_array, is_object
+from agentkit.wire._json import is_array, is_object
+from agentkit.wire._model import WireModel
 from agentkit.wire.content import Content, Part
 from agentkit.wire.partial_args import StreamedCall
 from agentkit.wire.response import (
