@@ -17,7 +17,7 @@ from agentkit._tasks import ProgramEnd, task_group
 from agentkit.clip import clipped
 from agentkit.consent import as_seen, denial, misfit, reason_to_ask, sent_args
 from agentkit.errors import ConfigurationError, OutputInvalid
-from agentkit.events import Paused, ToolFinished, ToolStarted
+from agentkit.events import ToolFinished, ToolStarted
 from agentkit.final import take_final_call
 from agentkit.invoke import as_response, invoke
 from agentkit.middleware import Middleware, ToolCall
@@ -60,8 +60,6 @@ async def answer_calls(run: AnyRun) -> None:
         await _run_stage(run, [job for job in stage if not job.call.waiting], limiter)
         if any(job.call.waiting and _runs_alone(job.tool) for job in stage):
             break
-    if run.state.waiting:
-        await run.emit(Paused(requests=tuple(run.state.waiting)))
 
 
 async def _run_stage(run: AnyRun, stage: list[_Job], limiter: anyio.CapacityLimiter) -> None:

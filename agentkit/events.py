@@ -196,7 +196,7 @@ class LoopFound(_Tagged):
 
 @frozen
 class Paused(_Tagged):
-    """The run waits for people."""
+    """The run waits for people. The last event of a run that pauses."""
 
     type = "paused"
     requests: tuple[ApprovalRequest, ...]

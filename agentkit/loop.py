@@ -10,7 +10,7 @@ from agentkit._log import get_logger
 from agentkit._nesting import nested
 from agentkit.calls import answer_calls
 from agentkit.errors import AgentKitError, ConfigurationError, DeadlineExceeded, LoopDetected, OutputInvalid, RunFailed
-from agentkit.events import LoopFound, RunFinished, RunStarted
+from agentkit.events import LoopFound, Paused, RunFinished, RunStarted
 from agentkit.final import ask_again, final_answer
 from agentkit.middleware import Middleware
 from agentkit.repeats import find_repeat
@@ -51,7 +51,9 @@ async def drive(run: Run[Deps, Out]) -> RunResult[Out]:
             raise
         raise failure from error
     log.info("run.end", run_id=run.state.run_id, stop=result.stop, turns=run.state.usage.turns)
-    if not result.paused:
+    if result.paused:
+        await run.emit(Paused(requests=tuple(result.paused)))
+    else:
         await run.emit(RunFinished(run_id=run.state.run_id, stop=result.stop, usage=run.state.usage))
     return result
 

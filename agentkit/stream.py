@@ -10,7 +10,7 @@ from anyio.lowlevel import checkpoint
 
 from agentkit._tasks import task_group
 from agentkit.errors import ConfigurationError, RunFailed
-from agentkit.events import Event, PartialOutput, RunFinished, TextDelta, ThoughtDelta
+from agentkit.events import Event, PartialOutput, Paused, RunFinished, TextDelta, ThoughtDelta
 from agentkit.result import RunResult
 from agentkit.state import RunState
 
@@ -97,7 +97,7 @@ class RunStream(Generic[Out]):
             if self._result is None:
                 await checkpoint()  # the run was cancelled, and so is its reader
             raise StopAsyncIteration
-        if isinstance(event, RunFinished):  # the last one: whoever leaves now has seen all, and finds the result
+        if isinstance(event, RunFinished | Paused):  # the last one: whoever leaves now finds the result
             await self._ended.wait()
         return event
 

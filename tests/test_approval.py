@@ -257,6 +257,19 @@ async def test_a_watcher_sees_the_pause(emulator: Emulator, agent: Agent[Any, st
     assert list(events[-1].requests) == result.paused
 
 
+async def test_the_pause_can_be_resumed_once_its_event_was_read(emulator: Emulator, agent: Agent[Any, str]) -> None:
+    emulator.reply(call("pay", amount=3))
+
+    async with agent.stream("Pay.") as run:
+        async for event in run:
+            if isinstance(event, Paused):
+                break
+        result = run.finished
+
+    assert result is not None
+    assert [request.tool for request in result.paused] == ["pay"]
+
+
 async def test_a_resumed_run_can_be_watched(emulator: Emulator, agent: Agent[Any, str]) -> None:
     paused = await paused_for(emulator, agent, call("pay", amount=3))
     emulator.reply(text("Paid."))

@@ -11,6 +11,7 @@ from agentkit import (
     ConfigurationError,
     GeminiClient,
     InvalidRequest,
+    Paused,
     RunFinished,
     TextDelta,
     approve,
@@ -121,6 +122,19 @@ async def test_a_prompt_that_was_watched_to_its_last_event_is_kept(emulator: Emu
                 break
 
     assert len(chat.contents) == 2
+
+
+async def test_a_prompt_that_was_watched_to_its_pause_can_be_resumed(emulator: Emulator, chat: Chat[Any, str]) -> None:
+    emulator.reply(call("pay", amount=3))
+    emulator.reply(text("Paid."))
+
+    async with chat.stream("Pay.") as run:
+        async for event in run:
+            if isinstance(event, Paused):
+                break
+    result = await chat.resume({chat.paused[0].key: approve()})
+
+    assert (result.output, len(chat.contents)) == ("Paid.", 4)
 
 
 async def test_a_prompt_that_was_left_early_is_forgotten(emulator: Emulator, chat: Chat[Any, str]) -> None:
