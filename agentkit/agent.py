@@ -375,6 +375,18 @@ class Agent(RunsMany[Deps, Out]):
             instead="await agent.resume(...)",
         )
 
+    def resume_stream_sync(
+        self,
+        state: RunState,
+        *,
+        decisions: Mapping[str, Decision] | None = None,
+        deps: Deps | None = None,
+        client: GeminiClient | None = None,
+    ) -> AbstractContextManager[SyncRunStream[Out]]:
+        """Do what `resume_stream` does, for code that is not async."""
+        opening = self.resume_stream(state, decisions=decisions, deps=deps, client=client)
+        return open_stream_sync(opening, instead="async with agent.resume_stream(...)")
+
     async def count_tokens(
         self,
         prompt: Prompt,
@@ -395,6 +407,20 @@ class Agent(RunsMany[Deps, Out]):
         async with run.client.connect() as connection, run.toolbox:
             part_builtins(run, connection)
             return await count_input(connection, run.state.model, build_request(run))
+
+    def count_tokens_sync(
+        self,
+        prompt: Prompt,
+        *,
+        deps: Deps | None = None,
+        history: Sequence[wire.Content] = (),
+        client: GeminiClient | None = None,
+    ) -> int:
+        """Do what `count_tokens` does, and block until it is done."""
+        return run_sync(
+            lambda: self.count_tokens(prompt, deps=deps, history=history, client=client),
+            instead="await agent.count_tokens(...)",
+        )
 
     def chat(self, history: Sequence[wire.Content] = (), *, client: GeminiClient | None = None) -> Chat[Deps, Out]:
         """Begin a conversation that keeps its history over several prompts. `client` is as for `run`."""

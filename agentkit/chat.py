@@ -45,8 +45,16 @@ class _Agent(Protocol[Deps, Out]):  # type: ignore[misc]  # invariant on purpose
         self, prompt: Any, *, deps: Deps | None, history: Sequence[wire.Content], client: GeminiClient | None
     ) -> AbstractAsyncContextManager[RunStream[Out]]: ...
 
+    def resume_stream(
+        self, state: RunState, *, decisions: Mapping[str, Decision], deps: Deps | None, client: GeminiClient | None
+    ) -> AbstractAsyncContextManager[RunStream[Out]]: ...
+
     def stream_sync(
         self, prompt: Any, *, deps: Deps | None, history: Sequence[wire.Content], client: GeminiClient | None
+    ) -> AbstractContextManager[SyncRunStream[Out]]: ...
+
+    def resume_stream_sync(
+        self, state: RunState, *, decisions: Mapping[str, Decision], deps: Deps | None, client: GeminiClient | None
     ) -> AbstractContextManager[SyncRunStream[Out]]: ...
 
 
@@ -98,8 +106,18 @@ class Chat(Generic[Deps, Out]):
         with self._turn():
             async with self._agent.stream(prompt, deps=deps, history=self.contents, client=self._client) as run:
                 yield run
-                if run.finished is not None:
-                    self._keep(run.finished)
+                self._keep_finished(run.finished)
+
+    @asynccontextmanager
+    async def resume_stream(
+        self, decisions: Mapping[str, Decision], *, deps: Deps | None = None
+    ) -> AsyncGenerator[RunStream[Out], None]:
+        """Do what `resume` does, and watch it as with `stream`. Left early, the prompt is still paused."""
+        with self._turn(resumes=True) as state:
+            opening = self._agent.resume_stream(state, decisions=decisions, deps=deps, client=self._client)
+            async with opening as run:
+                yield run
+                self._keep_finished(run.finished)
 
     @contextmanager
     def stream_sync(self, prompt: Any, *, deps: Deps | None = None) -> Generator[SyncRunStream[Out], None, None]:
@@ -109,8 +127,18 @@ class Chat(Generic[Deps, Out]):
             self._agent.stream_sync(prompt, deps=deps, history=self.contents, client=self._client) as run,
         ):
             yield run
-            if run.finished is not None:
-                self._keep(run.finished)
+            self._keep_finished(run.finished)
+
+    @contextmanager
+    def resume_stream_sync(
+        self, decisions: Mapping[str, Decision], *, deps: Deps | None = None
+    ) -> Generator[SyncRunStream[Out], None, None]:
+        """Do what `resume_stream` does, for code that is not async."""
+        with self._turn(resumes=True) as state:
+            opening = self._agent.resume_stream_sync(state, decisions=decisions, deps=deps, client=self._client)
+            with opening as run:
+                yield run
+                self._keep_finished(run.finished)
 
     @contextmanager
     def _turn(self, *, resumes: bool = False) -> Generator[Any, None, None]:
@@ -126,6 +154,10 @@ class Chat(Generic[Deps, Out]):
             yield self._paused
         finally:
             self._busy = False
+
+    def _keep_finished(self, result: RunResult[Out] | None) -> None:
+        if result is not None:
+            self._keep(result)
 
     def _keep(self, result: RunResult[Out]) -> RunResult[Out]:
         self._paused = result.state if result.paused else None

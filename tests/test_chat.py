@@ -137,6 +137,29 @@ async def test_a_prompt_that_was_watched_to_its_pause_can_be_resumed(emulator: E
     assert (result.output, len(chat.contents)) == ("Paid.", 4)
 
 
+async def test_a_pause_can_be_watched_as_it_goes_on(emulator: Emulator, chat: Chat[Any, str]) -> None:
+    emulator.reply(call("pay", amount=3))
+    emulator.reply(text("Paid."))
+    await chat.run("Pay.")
+
+    async with chat.resume_stream({chat.paused[0].key: approve()}) as run:
+        texts = [event.text async for event in run if isinstance(event, TextDelta)]
+
+    assert (texts, chat.paused, len(chat.contents)) == (["Paid."], [], 4)
+
+
+async def test_a_resumed_prompt_that_was_left_early_is_paused_as_before(
+    emulator: Emulator, chat: Chat[Any, str]
+) -> None:
+    emulator.reply(call("pay", amount=3))
+    paused = (await chat.run("Pay.")).paused
+
+    async with chat.resume_stream({paused[0].key: approve()}) as run:
+        await anext(aiter(run))
+
+    assert (chat.paused, len(chat.contents)) == (paused, 0)
+
+
 async def test_a_prompt_that_was_left_early_is_forgotten(emulator: Emulator, chat: Chat[Any, str]) -> None:
     emulator.reply(stream("One", "."))
     emulator.reply(text("Two."))
@@ -192,3 +215,14 @@ def test_the_blocking_methods_share_the_history(emulator: Emulator, chat: Chat[A
         list(run)
 
     assert [content.role for content in chat.contents] == ["user", "model", "user", "model", "user", "model"]
+
+
+def test_a_pause_can_be_watched_without_an_event_loop(emulator: Emulator, chat: Chat[Any, str]) -> None:
+    emulator.reply(call("pay", amount=3))
+    emulator.reply(text("Paid."))
+    chat.run_sync("Pay.")
+
+    with chat.resume_stream_sync({chat.paused[0].key: approve()}) as run:
+        assert run.result().output == "Paid."
+
+    assert (chat.paused, len(chat.contents)) == ([], 4)

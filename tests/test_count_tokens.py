@@ -77,6 +77,12 @@ async def test_a_cached_content_is_counted_everywhere(profile: Profile) -> None:
     assert abs(counted - result.usage.input_tokens) <= 1  # characters of both are rounded to tokens apart
 
 
+def test_tokens_are_counted_without_an_event_loop(client: GeminiClient) -> None:
+    agent = Agent(MODEL, client=client)
+
+    assert agent.count_tokens_sync("How are you, and how is Ada?") > agent.count_tokens_sync("Hi.") > 0
+
+
 async def test_toolsets_are_opened_for_the_count(client: GeminiClient) -> None:
     class Opened(Toolset):
         @asynccontextmanager

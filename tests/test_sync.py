@@ -1,5 +1,6 @@
 """The blocking methods: the same run, waited for."""
 
+import inspect
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from agentkit import (
     Agent,
+    Chat,
     ConfigurationError,
     GeminiClient,
     InvalidRequest,
@@ -68,6 +70,27 @@ def test_a_paused_run_is_resumed(emulator: Emulator, agent: Agent[Any, str]) -> 
     result = agent.resume_sync(paused.state, decisions={paused.paused[0].key: approve()})
 
     assert result.output == "Paid."
+
+
+def test_a_resumed_run_is_read_with_a_plain_loop(emulator: Emulator, agent: Agent[Any, str]) -> None:
+    emulator.reply(call("pay", amount=3))
+    emulator.reply(text("Paid."))
+    paused = agent.run_sync("Pay.")
+
+    with agent.resume_stream_sync(paused.state, decisions={paused.paused[0].key: approve()}) as run:
+        texts = [event.text for event in run if isinstance(event, TextDelta)]
+
+    assert texts == ["Paid."]
+
+
+@pytest.mark.parametrize("owner", [Agent, Chat])
+def test_what_waits_has_a_blocking_twin_with_the_same_arguments(owner: type) -> None:
+    waiting = [name for name in vars(owner) if f"{name}_sync" in dir(owner)]
+
+    assert set(waiting) >= {"run", "stream", "resume", "resume_stream"}
+    for name in waiting:
+        one, other = (inspect.signature(getattr(owner, each)).parameters for each in (name, f"{name}_sync"))
+        assert list(one) == list(other), name
 
 
 def test_an_error_is_raised_as_itself(emulator: Emulator, agent: Agent[Any, str]) -> None:
@@ -158,6 +181,20 @@ class TestInsideARunningLoop:
 
         with pytest.raises(ConfigurationError, match=r"Use `await agent.resume\(...\)` here"):
             agent.resume_sync(paused.state)
+
+    async def test_resume_stream_sync_says_what_to_call(self, emulator: Emulator, agent: Agent[Any, str]) -> None:
+        emulator.reply(call("pay", amount=3))
+        paused = await agent.run("Pay.")
+
+        with (
+            pytest.raises(ConfigurationError, match=r"Use `async with agent.resume_stream\(...\)` here"),
+            agent.resume_stream_sync(paused.state),
+        ):
+            pass
+
+    async def test_count_tokens_sync_says_what_to_call(self, agent: Agent[Any, str]) -> None:
+        with pytest.raises(ConfigurationError, match=r"Use `await agent.count_tokens\(...\)` here"):
+            agent.count_tokens_sync("Hi.")
 
     async def test_the_error_is_all_that_happens(self, emulator: Emulator, agent: Agent[Any, str]) -> None:
         with pytest.raises(ConfigurationError):
