@@ -5,7 +5,7 @@ import functools
 import inspect
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, ClassVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, NotRequired, Required, cast, get_args, get_origin, get_type_hints
 
 from agentkit._describe import type_name
 from agentkit.errors import ConfigurationError
@@ -104,7 +104,12 @@ def _fields(owner: object) -> list[tuple[str, Any]]:
         hints = get_type_hints(owner, include_extras=True)
     except Exception:  # names that nobody knows: the error about the whole says so
         return []
-    return [(name, hint) for name, hint in hints.items() if name[0] != "_" and get_origin(hint) is not ClassVar]
+    return [(name, _bare(hint)) for name, hint in hints.items() if name[0] != "_" and get_origin(hint) is not ClassVar]
+
+
+def _bare(hint: Any) -> Any:
+    """Return the type of a TypedDict's field, which only stands within one as `NotRequired[...]`."""
+    return get_args(hint)[0] if get_origin(hint) in (NotRequired, Required) else hint
 
 
 def _kinds(core_schema: object) -> Iterator[str]:

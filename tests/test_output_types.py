@@ -7,11 +7,12 @@ import decimal
 import enum
 import functools
 import json
+import sys
 import typing
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, NotRequired, Required, TypeVar
 
 import pydantic
 import pytest
@@ -231,7 +232,12 @@ class Stream(pydantic.BaseModel):
 
 
 class Choice(TypedDict):
-    of: type[Plan]
+    label: NotRequired[str]
+    of: Required[type[Plan]]
+
+
+class OldChoice(typing.TypedDict):
+    label: NotRequired[str]
 
 
 async def produce() -> AsyncIterator[int]:
@@ -250,6 +256,12 @@ NO_TYPES = [
     pytest.param(Job, "output=Job, field 'run': The type .* cannot be described as JSON", id="callable-field"),
     pytest.param(Stream, "output=Stream, field 'items': .* cannot be read .* write list", id="generator-field"),
     pytest.param(Choice, "output=Choice, field 'of': .* a class cannot be written as JSON", id="class-field"),
+    pytest.param(
+        OldChoice,
+        "output=OldChoice: .* Import TypedDict from typing_extensions",
+        id="typed-dict",
+        marks=pytest.mark.skipif(sys.version_info >= (3, 12), reason="works there"),
+    ),
     pytest.param(Callable[[int], int], "cannot be described as JSON", id="callable"),
     pytest.param(Iterable[int], r"Iterable\[int\] cannot be read from JSON: .* write list", id="iterable"),
     pytest.param(Generator[int, None, None], "cannot be read from JSON: .* write list", id="generator"),
