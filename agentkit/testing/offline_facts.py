@@ -30,7 +30,7 @@ _MONTH = (
     r"|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _DATES = [
-    r"\b(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})\b",
+    r"\b(?P<year>\d{4})-(?P<month>\d{2})-(?P<day>\d{2})(?:\b|(?=T\d))",
     rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH},?\s+(?P<year>\d{{4}})\b",
     rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})\b",
     r"\b(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})\b",
@@ -38,6 +38,9 @@ _DATES = [
     r"\b(?P<month>\d{1,2})/(?P<day>1[3-9]|2\d|3[01])/(?P<year>\d{4})\b",
     r"\b(?P<month>\d{1,2})/(?P<day>(?P=month))/(?P<year>\d{4})\b",
 ]
+_AFTER_TIME = r"(?:\.\d+)?(?P<zone>Z\b|[+-]\d{2}:\d{2}\b)?(?:\s?(?P<half>[ap])\.?m\b\.?)?"
+_CLOCK_OF_DATE = rf"[T ,]+(?:at\s+)?(?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}})?){_AFTER_TIME}"
+_CLOCK = rf"\b(?P<time>(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?)\b{_AFTER_TIME}"
 _NO_YEAR = [
     rf"\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}(?=\W|$)",
     rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)",
@@ -129,7 +132,7 @@ def read_facts(text: str, *, background: str = "") -> list[Fact]:
     reader.take_all("email", r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
     reader.take_all(
         "path",
-        r"(?<![\w/.])(?:~?\.{0,2}/)?(?:[\w-]+/)*[\w-]+\.(?:[a-z]\w{0,4})(?![\w/])|(?<![\w)\s])~?/(?=[^\s\d])[\w./-]*\w|(?<!\S)~?/(?=[^\s\d])[\w./-]*\w",
+        r"(?<![\w/.])(?![ap]\.m\b)(?:~?\.{0,2}/)?(?:[\w-]+/)*[\w-]+\.(?:[a-z]\w{0,4})(?![\w/])|(?<![\w)\s])~?/(?=[^\s\d])[\w./-]*\w|(?<!\S)~?/(?=[^\s\d])[\w./-]*\w",
     )
     _take_dates(reader)
     for found in re.finditer(rf"(?<![^\W\d_])(?:{_UNITS})\b", reader.rest, re.I):
@@ -175,15 +178,25 @@ def _make_date(found: re.Match[str]) -> date | None:
         return None
 
 
+def _make_time(found: re.Match[str]) -> str:
+    """Return "09:30", "21:30:00" for "9:30:00 pm", or "09:30:00+02:00"; what is in UTC has no offset."""
+    hours, _, rest = found["time"].partition(":")
+    if half := found["half"]:
+        hours = str(int(hours) % 12 + (12 if half in "pP" else 0))
+    offset = found["zone"] if found["zone"] and found["zone"] not in "zZ" else ""
+    seconds = ":00" if offset and ":" not in rest else ""
+    return f"{hours:0>2}:{rest}{seconds}{offset}"
+
+
 def _take_dates(reader: _Reader) -> None:
     for pattern in _DATES:
         for found in re.finditer(pattern, reader.rest, re.I):
             if day := _make_date(found):
-                clock = re.match(r"[T ,]+(?:at\s+)?(\d{1,2}:\d{2}(?::\d{2})?)", reader.rest[found.end() :])
+                clock = re.match(_CLOCK_OF_DATE, reader.rest[found.end() :], re.I)
                 reader.take("date", *found.span(), day.isoformat())
                 if clock:
-                    end = found.end() + clock.end()
-                    reader.take("time", end - len(clock[1]), end, clock[1].rjust(5, "0"))
+                    start, end = found.end() + clock.start("time"), found.end() + clock.end()
+                    reader.take("time", start, end, _make_time(clock))
     _take_unread_dates(reader)
     _take_days_ahead(reader)
     for word, offset in (("today", 0), ("tomorrow", 1), ("yesterday", -1)):
@@ -191,7 +204,8 @@ def _take_dates(reader: _Reader) -> None:
             if reader.today:
                 reader.take("date", *found.span(), (reader.today + timedelta(days=offset)).isoformat())
     _take_feasts(reader)
-    reader.take_all("time", r"\b(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d)?\b")
+    for found in re.finditer(_CLOCK, reader.rest, re.I):
+        reader.take("time", *found.span(), _make_time(found))
     for found in re.finditer(r"\b(1[0-2]|[1-9])\s*([ap])\.?m\b\.?", reader.rest, re.I):
         reader.take("time", *found.span(), f"{int(found[1]) % 12 + (12 if found[2] in 'pP' else 0):02}:00")
 

@@ -223,7 +223,7 @@ class _Filler:
         value = convert(fact, shape)
         if shape.format == "date-time" and isinstance(value, str):
             clock = next((other for other in self.pool if other.kind == "time"), None)
-            return value.replace("00:00:00", f"{clock.value}:00"[:8]) if clock else value
+            return _at_time(value, str(clock.value)) if clock else value
         return value
 
     def _stands_apart(self, fact: Fact) -> bool:
@@ -307,6 +307,12 @@ class _Filler:
         for one in group_facts([one for one in self.source.facts if one.kind == fact.kind], self.source.text):
             group = [other for other in one if other != fact] if fact in one else group
         return group if all(other in self.pool for other in group) else []
+
+
+def _at_time(midnight: str, clock: str) -> str:
+    """Return a day, written as its midnight in UTC, at another time: "09:30", "09:30:00" or "09:30:00+02:00"."""
+    told = clock if clock.count(":") > 1 else f"{clock}:00"
+    return midnight.replace("00:00:00Z" if len(told) > len("00:00:00") else "00:00:00", told)
 
 
 def _turn(name: str, shape: Shape) -> tuple[bool, bool, bool]:

@@ -1,0 +1,32 @@
+"""What the offline stand-in reads from a prompt: moments, amounts and names, as they stand there."""
+
+import pytest
+
+from tests.testing.offline_talk import ask, calls_in, declare
+
+REMIND = declare("set_reminder", "Set a reminder.", text="string", when={"type": "string", "format": "date-time"})
+
+
+@pytest.mark.parametrize(
+    ("said", "when"),
+    [
+        ("for 2026-12-01T09:30", "2026-12-01T09:30:00Z"),
+        ("for 2026-12-01T09:30:15Z", "2026-12-01T09:30:15Z"),
+        ("for 2026-12-01T09:30:15.250Z", "2026-12-01T09:30:15Z"),
+        ("for 2026-12-01T09:30+02:00", "2026-12-01T09:30:00+02:00"),
+        ("for 2026-12-01 9:30", "2026-12-01T09:30:00Z"),
+        ("at 9:30 on 2026-12-01", "2026-12-01T09:30:00Z"),
+        ("for December 1, 2026 at 9:30 pm", "2026-12-01T21:30:00Z"),
+        ("at 9:30 PM on 2026-12-01", "2026-12-01T21:30:00Z"),
+        ("for December 1, 2026 at 12:15 a.m.", "2026-12-01T00:15:00Z"),
+        ("at 5 a.m. on 2026-12-01", "2026-12-01T05:00:00Z"),
+    ],
+)
+def test_a_moment_is_taken_as_it_is_written(said: str, when: str) -> None:
+    assert calls_in(ask(f'Set a reminder "buy milk" {said}', [REMIND])) == [
+        ("set_reminder", {"text": "buy milk", "when": when})
+    ]
+
+
+def test_a_time_that_is_none_is_not_made_up() -> None:
+    assert "I still need when" in ask('Set a reminder "buy milk" for 2026-12-01 25:99', [REMIND])[0]["text"]
