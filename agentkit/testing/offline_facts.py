@@ -71,6 +71,8 @@ _WORD_NUMBERS = {
     "twelve": 12,
 }  # fmt: skip
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?"
+_MINUS = r"(?P<minus>(?<![\w.])-)?"
+_SCALE = "thousand|million|billion|k"
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "k": 1000}
 _UNITS = (
     r"miles?|kilomet(?:er|re)s?|km|met(?:er|re)s?|centimet(?:er|re)s?|cm|millimet(?:er|re)s?|mm|feet|foot|ft|inch(?:es)?"
@@ -275,14 +277,15 @@ def _take_arithmetic(reader: _Reader) -> None:
 def _take_money(reader: _Reader) -> None:
     words = "|".join(_CURRENCIES)
     patterns = [
-        rf"(?P<sign>[$€£¥₹])\s?(?P<amount>{_NUMBER})(?:\s*(?P<scale>thousand|million|billion|k)\b)?",
-        rf"\b(?P<amount>{_NUMBER})\s?(?P<scale>thousand|million|billion|k)?\s?(?P<sign>{_CODES}|[€£]|\b(?:{words})\b)",
-        rf"\b(?P<sign>{_CODES})\s?(?P<amount>{_NUMBER})(?P<scale>)\b",
+        rf"{_MINUS}(?P<sign>[$€£¥₹])\s?(?P<amount>{_NUMBER})(?:\s*(?P<scale>{_SCALE})\b)?",
+        rf"{_MINUS}\b(?P<amount>{_NUMBER})\s?(?P<scale>{_SCALE})?\s?(?P<sign>{_CODES}|[€£]|\b(?:{words})\b)",
+        rf"\b(?P<sign>{_CODES})\s?(?P<minus>-)?(?P<amount>{_NUMBER})(?P<scale>)\b",
     ]
     for pattern in patterns:
         for found in re.finditer(pattern, reader.rest):
             sign = found["sign"]
-            reader.take("money", *found.span(), _scaled(found["amount"], found["scale"]))
+            amount = _scaled(found["amount"], found["scale"])
+            reader.take("money", *found.span(), -amount if found["minus"] else amount)
             reader.take("currency", *found.span("sign"), _SIGNS.get(sign) or _CURRENCIES.get(sign, sign))
     for found in re.finditer(rf"\b(?:{_CODES})\b|\b(?i:{words})\b", reader.rest):
         reader.take("currency", *found.span(), _CURRENCIES.get(found[0].lower(), found[0]))
@@ -296,7 +299,7 @@ def _take_codes(reader: _Reader) -> None:
 
 
 def _take_numbers(reader: _Reader) -> None:
-    for found in re.finditer(rf"(?<![\w.])({_NUMBER})\s?(?:%|percent\b|per cent\b)", reader.rest):
+    for found in re.finditer(rf"(?<![\w.])(-?{_NUMBER})\s?(?:%|percent\b|per cent\b)", reader.rest):
         reader.take("percent", *found.span(), _scaled(found[1], None))
     pattern = rf"(?<![\w.])(-?{_NUMBER})(?:\s?(hundred|thousand|million|billion|k)\b)?(?:(?<=\d)(?:st|nd|rd|th)\b)?"
     for found in re.finditer(pattern, reader.rest):

@@ -1,10 +1,13 @@
 """What the offline stand-in reads from a prompt: moments, amounts and names, as they stand there."""
 
+from typing import Any
+
 import pytest
 
-from tests.testing.offline_talk import ask, calls_in, declare
+from tests.testing.offline_talk import CONVERT, ask, calls_in, declare
 
 REMIND = declare("set_reminder", "Set a reminder.", text="string", when={"type": "string", "format": "date-time"})
+TIP = declare("tip", "Compute the tip for a bill.", amount="number", percent="number")
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,23 @@ def test_a_moment_is_taken_as_it_is_written(said: str, when: str) -> None:
 
 def test_a_time_that_is_none_is_not_made_up() -> None:
     assert "I still need when" in ask('Set a reminder "buy milk" for 2026-12-01 25:99', [REMIND])[0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "amount"),
+    [
+        ("Convert -5 USD to EUR", -5),
+        ("Convert -$5 to EUR", -5),
+        ("Convert USD -5 to EUR", -5),
+        ("Convert 5 USD to EUR", 5),
+        ("Convert a 4-5 USD to EUR", 5),  # from 4 to 5
+    ],
+)
+def test_an_amount_keeps_its_sign(prompt: str, amount: Any) -> None:
+    [(_, args)] = calls_in(ask(prompt, [CONVERT]))
+
+    assert args["amount"] == amount
+
+
+def test_a_percentage_keeps_its_sign() -> None:
+    assert calls_in(ask("What is the tip of -12.5% on $80?", [TIP])) == [("tip", {"amount": 80, "percent": -12.5})]
