@@ -60,7 +60,8 @@ def fill(shape: Shape, source: Source, vocabulary: Sequence[str] = (), described
         vocabulary: Stems of the function's own words, which are never values ("books" of `search_books`).
         described: Stems of its description, which are no values beside its own words ("to my todo list").
     """
-    filler = _Filler(source, frozenset(vocabulary), frozenset(described), takes_freely=not shape.required)
+    parameters = frozenset(stem(name) for name in shape.properties)
+    filler = _Filler(source, frozenset(vocabulary), frozenset(described), parameters, takes_freely=not shape.required)
     args = filler.fill_object(shape)
     missing = [name for name in shape.required if name not in args]
     unused = sum(
@@ -76,11 +77,17 @@ class _Filler:
     """Takes facts out of a pool, so that no two parameters get the same one."""
 
     def __init__(
-        self, source: Source, vocabulary: frozenset[str], described: frozenset[str], *, takes_freely: bool
+        self,
+        source: Source,
+        vocabulary: frozenset[str],
+        described: frozenset[str],
+        parameters: frozenset[str],
+        *,
+        takes_freely: bool,
     ) -> None:
         self.source = source
         self.vocabulary = vocabulary
-        self.phrases = Phrases(source.text, vocabulary, described)
+        self.phrases = Phrases(source.text, vocabulary, described, parameters)
         self.takes_freely = takes_freely
         self.pool = [
             fact for fact in source.facts if not (fact.kind == "name" and set(stems(str(fact.value))) & vocabulary)

@@ -44,7 +44,7 @@ _STRINGS: list[tuple[str, tuple[str, ...]]] = [
 ]
 _BY_STRING = [(frozenset(words.split()), kinds) for words, kinds in _STRINGS]
 _ANY_STRING = ("quoted", "path", "code", "name", "email", "url", "phrase", "date")
-_PERCENT = word_set("percent percentage pct rate tip discount vat tax interest")
+_PERCENT = word_set("percent percentage pct rate tip discount vat tax interest brightness volume opacity humidity")
 _MONEY = word_set("amount price cost total sum budget value money salary bill fee payment")
 _STARTS = word_set(
     "from start since begin origin source first after departure checkin old a base left numerator dividend minuend"

@@ -31,11 +31,13 @@ class Phrases:
         text: What was asked.
         vocabulary: Stems of the function's own words, which are never values ("books" of `search_books`).
         described: Stems of its description, which are no values beside its own words ("to my todo list").
+        parameters: Stems of its parameters' names: what begins with one is another one's ("with subject Hi").
     """
 
     text: str
     vocabulary: frozenset[str]
     described: frozenset[str]
+    parameters: frozenset[str]
 
     def find(self, kind: str, name: str, taken: Collection[Fact]) -> list[str]:
         """Return what may be meant for a parameter.
@@ -77,7 +79,9 @@ class Phrases:
     def _nouns(self, name: str) -> list[str]:
         text = self.text.strip().rstrip(".?! ")
         last = re.findall(r"\b(?:in|of|for|at|about|on|to|from|with|by)\s+(?:the\s+)?([^\W\d][\w' ,-]*)", text, re.I)
-        listed = _IS.split(re.split(r"\b(?:in|of|for|at)\s+", last[-1])[-1])[0] if last else ""
+        parts = re.split(r"\b(?:in|of|for|at)\s+", last[-1]) if last else []
+        words = [part for part in parts if not part[:1].isdigit()]
+        listed = _IS.split(words[-1])[0] if words else ""
         pieces = re.split(r"\s*,\s*|\s+(?:and|or)\s+(?:in\s+|of\s+|for\s+)?", listed)
         nouns = [re.sub(r"^(?:the|a|an)\s+", "", self._without_last_words(piece, name)) for piece in pieces]
         return [noun for noun in nouns if self._is_value(noun, name)]
@@ -92,7 +96,10 @@ class Phrases:
     def _is_value(self, phrase: str, name: str) -> bool:
         words = re.findall(r"\w+", phrase.lower())
         own = self.vocabulary | heads(name)
-        return 0 < len(words) <= 4 and not all(word in _EMPTY or stem(word) in own for word in words)
+        if words and stem(words[0]) in self.parameters - heads(name):
+            return False
+        empty = [word for word in words if word in _EMPTY or word.isdigit() or stem(word) in own]
+        return len(empty) < len(words) <= 4
 
     def _rest(self, taken: Collection[Fact]) -> str:
         """Return the text with a NUL in place of each fact that was taken."""

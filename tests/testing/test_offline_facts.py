@@ -4,10 +4,17 @@ from typing import Any
 
 import pytest
 
-from tests.testing.offline_talk import CONVERT, ask, calls_in, declare
+from tests.testing.offline_talk import CONVERT, Json, Talk, ask, calls_in, declare
 
 REMIND = declare("set_reminder", "Set a reminder.", text="string", when={"type": "string", "format": "date-time"})
 TIP = declare("tip", "Compute the tip for a bill.", amount="number", percent="number")
+
+STATE = {"type": "string", "enum": ["on", "off"]}
+LIGHT = declare(
+    "set_light", "Switch a light on or off.", optional=["brightness"], room="string", state=STATE, brightness="integer"
+)
+FIND_USER = declare("find_user", "Find a user by name and return id and email.", name="string")
+MAIL = declare("send_email", "Send an email.", to="string", subject="string")
 
 
 @pytest.mark.parametrize(
@@ -53,3 +60,31 @@ def test_an_amount_keeps_its_sign(prompt: str, amount: Any) -> None:
 
 def test_a_percentage_keeps_its_sign() -> None:
     assert calls_in(ask("What is the tip of -12.5% on $80?", [TIP])) == [("tip", {"amount": 80, "percent": -12.5})]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Turn on the bedroom light at 40%",
+        "Turn on the light in the bedroom at 40%",
+        "Turn on the bedroom light at 40 percent brightness",
+        "Set the bedroom light on to 40%",
+    ],
+)
+def test_a_number_is_no_name_of_a_place(prompt: str) -> None:
+    args = {"room": "bedroom", "state": "on", "brightness": 40}
+
+    assert calls_in(ask(prompt, [LIGHT])) == [("set_light", args)]
+
+
+def test_the_name_of_one_parameter_is_no_value_of_another() -> None:
+    def respond(name: str, args: Json) -> Json:
+        return {"id": 42, "email": "ann@example.com"} if name == "find_user" else {"output": "sent"}
+
+    talk = Talk([FIND_USER, MAIL], respond)
+    talk.say('Find the user Ann and send her an email with subject "Hi".')
+
+    assert talk.rounds == [
+        [("find_user", {"name": "Ann"})],
+        [("send_email", {"to": "ann@example.com", "subject": "Hi"})],
+    ]
