@@ -79,7 +79,8 @@ class Phrases:
     def _nouns(self, name: str) -> list[str]:
         text = self.text.strip().rstrip(".?! ")
         last = re.findall(r"\b(?:in|of|for|at|about|on|to|from|with|by)\s+(?:the\s+)?([^\W\d][\w' ,-]*)", text, re.I)
-        parts = re.split(r"\b(?:in|of|for|at)\s+", last[-1]) if last else []
+        listed = re.sub(r"\s+(and|or)\s+(?:in|of|for|at)\s+", r" \1 ", last[-1]) if last else ""
+        parts = re.split(r"\b(?:in|of|for|at)\s+", listed)
         words = [part for part in parts if not part[:1].isdigit()]
         listed = _IS.split(words[-1])[0] if words else ""
         pieces = re.split(r"\s*,\s*|\s+(?:and|or)\s+(?:in\s+|of\s+|for\s+)?", listed)

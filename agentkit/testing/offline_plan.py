@@ -3,6 +3,7 @@
 Nothing is remembered between turns: the plan is made anew from the whole conversation, and comes out the same.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,8 @@ from agentkit.testing.offline_values import fits, placeholder
 from agentkit.testing.offline_words import STOP_WORDS, name_words, stems
 
 _MOST_CALLS = 24
+_MOST_REPEATED = 12  # calls that one verb asks for, in a text that somebody wrote and did not paste
+_LONGEST_REPEATED = 500
 _UNREAD = {"unread date": {"date", "expression"}, "unread sum": {"expression"}}  # and what would have taken it
 _SHARED = ("name", "code", "email", "date", "quoted")  # what one task may give to another; never its numbers
 
@@ -131,6 +134,7 @@ class _Planner:
         verbs = {words[0] for words in names if len(words) > 1}
         nouns = {word for words in names for word in words} - verbs - STOP_WORDS
         tasks = [one for task in split_tasks(prompt, verbs, nouns) for one in split_nested(task, nouns)]
+        tasks = [one for task in tasks for one in self._split_repeated(task)]
         fitting = [bool(self._choose(task.text, self._read(task.text))) for task in tasks]
         unfit = [task.text for task, fits in zip(tasks, fitting, strict=True) if not fits and not task.waits]
         if unfit and not any(fitting):
@@ -141,6 +145,35 @@ class _Planner:
             context = "\n".join(text for text in unfit if text != task.text)
             steps.append(self._plan_task(task, steps, context, others))
         return steps
+
+    def _split_repeated(self, task: Task, most: int = _MOST_REPEATED) -> list[Task]:
+        """Return "convert 10 USD to EUR and 20 GBP to NOK" as two tasks, where one call would leave half of it out."""
+        if most == 1 or len(task.text) > _LONGEST_REPEATED:
+            return [task]
+        source = self._read(task.text)
+        choices = [] if task.waits else self._choose(task.text, source)
+        if len(choices) != 1 or choices[0].filling.missing or len(choices[0].filling.args) > 1:
+            return [task]
+        function, unused = choices[0].function, choices[0].filling.unused
+        first = min((fact.start for fact in source.facts if fact.end), default=0)
+        joints = re.finditer(r",?\s+and\s+|,\s+", task.text, re.I) if unused else ()
+        for found in itertools.islice(joints, _MOST_REPEATED):
+            if any(fact.start < found.start() < fact.end for fact in source.facts):
+                continue
+            for opening in (task.text.split()[0], task.text[:first].strip()):
+                pieces = [task.text[: found.start()], f"{opening} {task.text[found.end() :]}"]
+                if self._left_out(function, pieces) < unused:
+                    return [Task(pieces[0]), *self._split_repeated(Task(pieces[1]), most - 1)]
+        return [task]
+
+    def _left_out(self, function: Function, texts: Sequence[str]) -> float:
+        """Return how much calls of a function leave out of texts; infinity unless each text is one whole call of it."""
+        left_out = 0.0
+        for text in texts:
+            choices = self._choose(text, self._read(text))
+            fits = len(choices) == 1 and choices[0].function is function and not choices[0].filling.missing
+            left_out += choices[0].filling.unused if fits else float("inf")
+        return left_out
 
     def continue_round(self, before: Round, prompt: str) -> list[Step]:
         """Read a prompt that fits nothing alone: as the missing piece of the last one, or as "and in Rome?"."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.testing.offline_talk import CONVERT, Json, Talk, ask, calls_in, declare
+from tests.testing.offline_talk import CONVERT, WEATHER, Json, Talk, ask, calls_in, declare
 
 REMIND = declare("set_reminder", "Set a reminder.", text="string", when={"type": "string", "format": "date-time"})
 TIP = declare("tip", "Compute the tip for a bill.", amount="number", percent="number")
@@ -88,3 +88,43 @@ def test_the_name_of_one_parameter_is_no_value_of_another() -> None:
         [("find_user", {"name": "Ann"})],
         [("send_email", {"to": "ann@example.com", "subject": "Hi"})],
     ]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Convert 10 USD to EUR and 20 GBP to NOK",
+        "Convert 10 USD to EUR, and 20 GBP to NOK",
+        "Convert 10 USD to EUR, 20 GBP to NOK",
+    ],
+)
+def test_each_of_two_things_asked_with_one_verb_is_a_call(prompt: str) -> None:
+    assert calls_in(ask(prompt, [CONVERT])) == [
+        ("convert", {"amount": 10, "from_currency": "USD", "to_currency": "EUR"}),
+        ("convert", {"amount": 20, "from_currency": "GBP", "to_currency": "NOK"}),
+    ]
+
+
+def test_what_is_asked_with_one_verb_may_differ_in_all_else() -> None:
+    assert calls_in(ask("What is the weather in Oslo in celsius and in Rome in fahrenheit?", [WEATHER])) == [
+        ("weather", {"city": "Oslo", "units": "C"}),
+        ("weather", {"city": "Rome", "units": "F"}),
+    ]
+
+
+def test_an_and_within_quotes_separates_nothing() -> None:
+    calls = calls_in(ask('Set a reminder "salt and pepper" for 2026-12-01 and "milk" for 2026-12-02', [REMIND]))
+
+    assert [args["text"] for _, args in calls] == ["salt and pepper", "milk"]
+
+
+def test_places_that_are_listed_with_their_prepositions_are_calls() -> None:
+    calls = calls_in(ask("Turn off the lights in the kitchen and in the bedroom", [LIGHT]))
+
+    assert [args["room"] for _, args in calls] == ["kitchen", "bedroom"]
+
+
+def test_a_long_list_is_not_taken_apart_without_end() -> None:
+    long = "Convert " + " and ".join(f"{number} USD to EUR" for number in range(1, 20))
+
+    assert len(calls_in(ask(long, [CONVERT]))) == 12
