@@ -90,12 +90,14 @@ class TerminalShow:
                 self._note((f"→ {tool}", "cyan"), f"({self._arguments(args, self._longest)})")
             case ToolProgress(tool=tool, message=message):
                 self._note((f"  {tool}: {message}", "dim"))
-            case ToolFinished(tool=tool, response=response, failed=failed, elapsed_s=elapsed_s):
+            case ToolFinished(tool=tool, response=response, failed=failed, elapsed_s=elapsed_s, error=error):
                 value = response["output"] if set(response) == {"output"} else response
                 color = "red" if failed else "green"
                 self._note(
                     (f"← {tool}", color), f" {_json(value, self._longest)} ", (f"({_duration(elapsed_s)})", "dim")
                 )
+                if error not in str(response.get("error", error)):  # the model was told less than happened
+                    self._note((f"  {_clipped(' '.join(error.split()), self._longest)}", "red"))
             case Retrying(reason=reason, delay_s=delay_s):
                 wait = f" in {delay_s:.1f} s" if delay_s else ""
                 why = "" if reason == self._last_reason else f": {reason}"
@@ -210,7 +212,10 @@ def _duration(seconds: float) -> str:
 
 
 def _json(value: object, longest: int | None = None) -> str:
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    return _clipped(json.dumps(value, ensure_ascii=False, default=str), longest)
+
+
+def _clipped(text: str, longest: int | None) -> str:
     if longest is None or len(text) <= longest:
         return text
     return f"{text[: longest * 2 // 3]} … {text[-longest // 3 :]}"

@@ -20,6 +20,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 TOOLS = '''
 """Tools of a shop."""
 
+import os
 import time
 
 from agentkit import ToolError, tool
@@ -51,6 +52,11 @@ def short_nap() -> str:
     """Sleep in a thread, longer than allowed."""
     time.sleep(30)
     return "rested"
+
+
+def broken() -> str:
+    """Fail in a way that nobody foresaw."""
+    raise LookupError(f"no shelf\\nfor {os.environ['GEMINI_API_KEY']}")
 
 
 async def stuck() -> str:
@@ -119,7 +125,7 @@ def test_options_reach_the_request_and_the_service_is_asked_without_a_word_about
     assert first.body["systemInstruction"]["parts"] == [{"text": "Be brief."}]
     assert first.body["generationConfig"] == {"thinkingConfig": {"thinkingBudget": 512}}
     declared = [function["name"] for function in first.body["tools"][0]["functionDeclarations"]]
-    assert declared == ["refund", "population", "nap", "short_nap", "stuck", "calculate"]
+    assert declared == ["refund", "population", "nap", "short_nap", "broken", "stuck", "calculate"]
     assert second.body["contents"][-1]["parts"][0]["functionResponse"]["response"] == {"output": 717_710}
 
 
@@ -249,6 +255,20 @@ def test_a_call_that_needs_approval_is_asked_about_at_a_terminal(
     assert "Allow refund? [y/N, or n REASON] " in ended.out
     assert "As you say.\n" in ended.out
     assert service.requests[1]["contents"][-1]["parts"][0]["functionResponse"]["response"] == response
+
+
+def test_what_went_wrong_in_a_tool_is_shown_to_the_person_though_not_to_the_model(service: Emulator, shop: str) -> None:
+    service.reply(call("broken"))
+    service.reply(call("population", city="Rome"))
+    service.reply(text("Sorry."))
+
+    ended = agentkit("run", "Restock.", "-t", shop)
+
+    assert (ended.code, ended.out) == (0, "Sorry.\n")
+    after_broken = ended.err.partition('← broken {"error": "broken failed (LookupError)"} (')[2].splitlines()
+    assert after_broken[1] == "  LookupError: no shelf for [redacted]"
+    assert ended.err.count("Only Oslo is known.") == 1  # the model was told the same
+    assert "shelf" not in json.dumps(service.requests)
 
 
 def test_a_call_that_needs_approval_ends_the_run_where_nobody_can_be_asked(service: Emulator, shop: str) -> None:
