@@ -393,7 +393,7 @@ def _connect_failure(cause: BaseException, could_not: str) -> ConnectionFailed:
         reason = (cause.reason or str(cause)).replace("_", " ").lower()
         failed = ConnectionFailed(f"{could_not}: TLS failed ({reason}). Does the port speak https?")
     elif isinstance(cause, UnicodeError) or (isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_HOST):
-        failed = ConnectionFailed(f"{could_not}: there is no host of this name. Check base_url.")
+        failed = ConnectionFailed(f"{could_not}: no host of this name was found. Check base_url and the network.")
     elif isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
         return ConnectionFailed(f"{could_not}: {cause.strerror}. Close some, or allow more (ulimit -n).")
     else:
