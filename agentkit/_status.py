@@ -158,6 +158,7 @@ class _Said:
     code: str = ""
     message: str = ""
     details: list[Mapping[str, object]] = field(default_factory=list[Mapping[str, object]])
+    is_json: bool = True
 
 
 def _read(text: str, depth: int = 0) -> _Said:
@@ -165,7 +166,7 @@ def _read(text: str, depth: int = 0) -> _Said:
     try:
         answer: object = json.loads(text)
     except (ValueError, RecursionError):
-        return _Said(message="" if text.lstrip().startswith("<") else excerpt(text))
+        return _Said(message="" if text.lstrip().startswith("<") else excerpt(text), is_json=False)
     error = as_error_object(answer)
     if error is None:
         error = cast(dict[str, object], answer) if isinstance(answer, dict) else {"message": excerpt(text)}
@@ -222,7 +223,11 @@ def _hint(kind: type[StatusError], status: int, said: _Said, asked: Asked) -> st
         return "The credit is used up: add some in the console of your provider."
     if kind is RateLimited:
         return "A quota is used up: wait, send less at once, or ask your provider for more."
-    return next((hint for pattern, hint in _HINTS if re.search(pattern, said.message, re.IGNORECASE)), "")
+    known = next((hint for pattern, hint in _HINTS if re.search(pattern, said.message, re.IGNORECASE)), "")
+    is_final = status not in _RETRYABLE and (kind is InvalidRequest or status == HTTPStatus.NOT_IMPLEMENTED)
+    if is_final and not known and not said.is_json:
+        return f"That is no error of the Gemini API; requests go to {asked.base_url}. Is base_url right?"
+    return known
 
 
 def _retry_after_s(headers: Mapping[str, str], said: _Said) -> float | None:

@@ -634,6 +634,23 @@ def test_a_missing_model_is_named_with_the_place_where_it_is_missing() -> None:
     assert "'gemini-test' at https://api.test/v1beta" in str(error)
 
 
+@pytest.mark.rows(29)
+@pytest.mark.parametrize("body", [b"<html>nginx</html>", b"", b"Use GET."], ids=["a page", "nothing", "plain text"])
+@pytest.mark.parametrize("code", [400, 405, 418, 501])
+def test_a_server_that_does_not_speak_the_api_is_named_as_such(code: int, body: bytes) -> None:
+    error = said(code, body)
+
+    assert str(error).endswith("; requests go to https://api.test/v1beta. Is base_url right?")
+    assert not error.retryable
+
+
+def test_an_error_of_the_api_and_a_busy_or_too_small_door_do_not_blame_the_base_url() -> None:
+    errors = [said(501, google_error(501, "UNIMPLEMENTED", "no")), said(502, b"<html>"), said(408, b""), said(413, b"")]
+
+    assert not [error for error in errors if "base_url" in str(error)]
+    assert "Send less inline" in str(errors[-1])
+
+
 @pytest.mark.parametrize(
     ("message", "hint"),
     [
