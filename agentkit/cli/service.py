@@ -110,8 +110,8 @@ async def _watched(response: HttpResponse, secrets: list[str]) -> AsyncGenerator
     rest = ""
     try:
         async for chunk in response.chunks():
-            lines, _, rest = f"{rest}{decoder.decode(chunk)}".rpartition("\n")  # a chunk may end within a secret
-            _tell("<", lines, secrets)
+            lines, end, rest = f"{rest}{decoder.decode(chunk)}".rpartition("\n")  # a chunk may end within a secret
+            _tell("<", lines + end, secrets)
             yield chunk
     finally:
         _tell("<", rest, secrets)

@@ -199,6 +199,7 @@ def test_verbose_shows_requests_and_answers_but_never_the_key(service: Emulator)
     assert "You sent [redacted]" in ended.err
     assert KEY not in ended.err
     assert "\x9b" not in ended.err
+    assert "\\r" not in ended.err  # the service ends its lines with CR LF
 
 
 def test_a_terminal_shows_text_as_it_comes_in_colours_and_never_obeys_the_model(service: Emulator) -> None:
