@@ -54,6 +54,8 @@ def import_target(where: str) -> ModuleType:
     try:
         if where.endswith(".py") or Path(where).is_file():
             return _import_file(Path(where))
+        if not where.strip() or where.startswith(".") or "/" in where or "\\" in where:  # no module has such a name
+            raise ConfigurationError("there is no such file. Write FILE.py or package.module.")
         sys.path.insert(0, str(Path.cwd()))  # an installed command does not look here by itself
         return importlib.import_module(where)
     except ConfigurationError as error:

@@ -160,6 +160,9 @@ def test_a_file_of_no_use_is_refused_in_one_sentence(write: Write, text: str, se
     [
         pytest.param("nowhere.py", "-t nowhere.py: there is no such file.", id="file"),
         pytest.param("C:\\nowhere.py", "-t C:\\nowhere.py: there is no such file.", id="file-on-a-drive"),
+        pytest.param("tools/shop", "-t tools/shop: there is no such file. Write FILE.py", id="path-without-suffix"),
+        pytest.param(".", "-t .: there is no such file. Write FILE.py or package.module.", id="folder"),
+        pytest.param("", "-t : there is no such file. Write FILE.py or package.module.", id="nothing"),
         pytest.param("nowhere.at_all", "-t nowhere.at_all does not import: ModuleNotFoundError", id="module"),
         pytest.param("agentkit_tools.basics:nothing", "'agentkit_tools.basics' has no 'nothing'. It has: ", id="name"),
     ],
