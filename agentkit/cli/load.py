@@ -17,6 +17,8 @@ __all__ = ["import_target", "load_tools", "split_target"]
 def load_tools(source: str) -> list[object]:
     """Return every tool that `source` names: each Tool, Toolset and public typed function of a file or module.
 
+    Where a module has `__all__`, that says what is public, functions from elsewhere included.
+
     Raises:
         ConfigurationError: The file is not there, does not import, or holds no tool; the message says which.
     """
@@ -110,8 +112,15 @@ def _choices(module: ModuleType) -> list[str]:
 
 
 def _is_function_of(value: object, module: ModuleType) -> TypeGuard[FunctionType]:
-    return inspect.isfunction(value) and value.__module__ == module.__name__
+    return inspect.isfunction(value) and (value.__module__ == module.__name__ or _listed(module) is not None)
 
 
 def _public(module: ModuleType) -> list[str]:
-    return [name for name in vars(module) if not name.startswith("_")]
+    listed = _listed(module)
+    return [name for name in vars(module) if not name.startswith("_")] if listed is None else listed
+
+
+def _listed(module: ModuleType) -> list[str] | None:
+    """Return what `__all__` lists, or None if there is none."""
+    listed = vars(module).get("__all__")
+    return [str(name) for name in cast("list[object]", listed)] if isinstance(listed, list | tuple) else None

@@ -74,6 +74,16 @@ def test_a_file_gives_its_tools_toolsets_and_public_typed_functions_each_once(wr
     assert names(write(MIXED)) == ["plain", "renamed", "decorated"]
 
 
+def test_what_all_lists_is_public_wherever_it_comes_from_and_nothing_else_is(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "neighbour_of_all.py").write_text("def found() -> int:\n    return 1\n")
+    source = write(f"from neighbour_of_all import found\n{MIXED}\n__all__ = ['found', 'decorated', 'missing']\n")
+
+    assert names(source) == ["found", "renamed"]
+    with pytest.raises(ConfigurationError, match=r"It has: found, decorated\.$"):
+        load_tools(source + ":nosuch")
+    assert names(source + ":plain") == ["plain"]
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [
