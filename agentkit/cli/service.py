@@ -3,12 +3,13 @@
 import codecs
 import os
 import sys
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 from agentkit import ConfigurationError, GeminiClient, HttpxTransport, Transport
 from agentkit._log import redact
 from agentkit.cli.show import printable
+from agentkit.models import known_models
 from agentkit.transport import HttpRequest, HttpResponse
 
 __all__ = [
@@ -50,22 +51,25 @@ def environment(values: Mapping[str, str]) -> Generator[None, None, None]:
 
 @contextmanager
 def open_client(base_url: str | None, *, verbose: bool) -> Generator[GeminiClient, None, None]:
-    """Give the client for this command. Without a service, the stand-in runs as long as the block."""
+    """Give the client for this command. Without a service, the stand-in runs as long as the block.
+
+    It then knows the listed models only, as a service knows its own: a misspelt name gets an error.
+    """
     if is_service_set(base_url):
         yield _client(base_url=base_url, verbose=verbose)
         return
-    with stand_in() as url:
+    with stand_in(models=[model.id for model in known_models()]) as url:
         yield _client(base_url=url, verbose=verbose, api_key=STAND_IN_KEY)
 
 
 @contextmanager
-def stand_in() -> Generator[str, None, None]:
-    """Serve the emulator with the rule-based planner on loopback; gives its address."""
+def stand_in(models: Iterable[str] | None = None) -> Generator[str, None, None]:
+    """Serve the emulator with the rule-based planner on loopback; gives its address. Any model exists by default."""
     from agentkit.testing.emulator import Emulator
     from agentkit.testing.offline import answer
     from agentkit.testing.server import serve
 
-    with serve(Emulator(brain=lambda asked: answer(asked.body))) as emulator:
+    with serve(Emulator(brain=lambda asked: answer(asked.body), models=models)) as emulator:
         yield emulator.url
 
 

@@ -447,6 +447,15 @@ def test_what_the_service_refuses_is_one_sentence_and_exit_code_1(
     assert "wrong-key" not in ended.err
 
 
+def test_the_stand_in_knows_the_listed_models_only() -> None:
+    unknown, known = agentkit("run", "5 * 7", "-m", "gemini-3-flsh"), agentkit("run", "5 * 7", "-m", "gemini-2.5-flash")
+
+    assert (unknown.code, unknown.out) == (1, "")
+    _who, sentence = unknown.err.splitlines()
+    assert "models/gemini-3-flsh is not found" in sentence
+    assert (known.code, known.out) == (0, "5 * 7 is 35.\n")
+
+
 def test_no_network_is_one_sentence_and_a_traceback_only_with_verbose() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
