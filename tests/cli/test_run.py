@@ -21,6 +21,7 @@ TOOLS = '''
 """Tools of a shop."""
 
 import os
+import sys
 import time
 
 from agentkit import ToolError, tool
@@ -52,6 +53,13 @@ def short_nap() -> str:
     """Sleep in a thread, longer than allowed."""
     time.sleep(30)
     return "rested"
+
+
+def chatter() -> str:
+    """Print by all means there are."""
+    print("by print", file=sys.__stdout__)
+    os.system("echo by a child")
+    return "told"
 
 
 def broken() -> str:
@@ -125,7 +133,7 @@ def test_options_reach_the_request_and_the_service_is_asked_without_a_word_about
     assert first.body["systemInstruction"]["parts"] == [{"text": "Be brief."}]
     assert first.body["generationConfig"] == {"thinkingConfig": {"thinkingBudget": 512}}
     declared = [function["name"] for function in first.body["tools"][0]["functionDeclarations"]]
-    assert declared == ["refund", "population", "nap", "short_nap", "broken", "stuck", "calculate"]
+    assert declared == ["refund", "population", "nap", "short_nap", "chatter", "broken", "stuck", "calculate"]
     assert second.body["contents"][-1]["parts"][0]["functionResponse"]["response"] == {"output": 717_710}
 
 
@@ -351,6 +359,22 @@ def test_a_thread_that_outlived_its_time_limit_does_not_keep_the_command(service
     assert (ended.code, ended.out) == (0, "Too slow.\n")
     assert "← short_nap" in ended.err
     assert "timed out after 0.05 s" in ended.err
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["pipes", "terminal"])
+def test_what_tools_and_their_children_print_does_not_mix_with_the_answer(
+    service: Emulator, shop: str, tmp_path: Path, terminal: bool
+) -> None:
+    service.reply(call("chatter"))
+    service.reply(text("Done."))
+
+    ended = (agentkit_at_terminal if terminal else agentkit)("run", "Tell", "-t", shop)
+
+    assert ended.code == 0, ended.err
+    assert ended.out == "Done.\n" or terminal
+    shown = ended.out if terminal else ended.err
+    assert "by a child\n" in shown
+    assert "by print\n" in shown
 
 
 def test_a_reader_that_leaves_early_is_no_reason_for_a_traceback(service: Emulator) -> None:
