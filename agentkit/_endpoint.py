@@ -140,8 +140,12 @@ def check_key(key: object, source: str, what: str = "API key", fix: str = _COPY_
 
 
 def endpoint_kind(base_url: str) -> EndpointKind:
-    """Return whose API answers at `base_url`, by its host. The dialects differ in details of requests."""
-    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    """Return whose API answers at `base_url`, by its host. The dialects differ in details of requests.
+
+    Raises:
+        ConfigurationError: The URL is not one that a key may be sent to.
+    """
+    host = (_split(base_url).hostname or "").rstrip(".")
     if host == "generativelanguage.googleapis.com":
         return "google"
     if host == "aiplatform.googleapis.com" or host.endswith(("-aiplatform.googleapis.com", ".rep.googleapis.com")):

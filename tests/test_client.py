@@ -858,6 +858,17 @@ def test_base_urls_that_no_key_should_go_to_are_refused(url: Any, problem: str) 
     assert "sesame" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["https://[::1", 5, b"https://host"])
+@pytest.mark.rows(40)
+def test_a_base_url_that_is_none_is_refused_also_when_the_key_is_in_a_variable(
+    url: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMETAPI_KEY", KEY)
+
+    with pytest.raises(ConfigurationError, match="base_url"):
+        GeminiClient(base_url=url)
+
+
 @pytest.mark.rows(40)
 def test_an_unencrypted_host_can_be_asked_for() -> None:
     client = GeminiClient(api_key=KEY, base_url="http://far.test", allow_insecure_http=True)
