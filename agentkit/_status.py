@@ -36,8 +36,9 @@ _RETRYABLE = {408, 429, 500, 502, 503, 504, 524}
 _GATEWAY_CLIENT_ERROR = "invalid_request"  # CometAPI sends it with 500, too
 _REQUEST_ID = re.compile(r"\(request id: ([^)\s]+)\)")
 _REQUEST_ID_HEADERS = ("x-request-id", "x-oneapi-request-id", "x-goog-request-id", "request-id")
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)s")
-_RETRY_IN_TEXT = re.compile(r"retry in (\d+(?:\.\d+)?) ?s", re.IGNORECASE)
+_DURATION = re.compile(r"(\d{1,12}(?:\.\d+)?)s")
+_RETRY_IN_TEXT = re.compile(r"retry in (\d{1,12}(?:\.\d+)?) ?s", re.IGNORECASE)
+_STATUS = re.compile(r"\d{1,9}")  # the interpreter itself refuses to read thousands of digits
 _DOCTOR = "`agentkit doctor --save FILE` finds out what an endpoint lacks, for GeminiClient(capabilities=FILE)."
 _CACHE_GONE = r"cached? ?content\b.*(not found|expired)|not found: cached content"
 # Compiled when they are first needed: most programs see none of these errors.
@@ -171,7 +172,7 @@ def _read(text: str, depth: int = 0) -> _Said:
     if error is None:
         error = cast(dict[str, object], answer) if isinstance(answer, dict) else {"message": excerpt(text)}
     code, details = error.get("code"), error.get("details")
-    status = code if isinstance(code, int) else int(code) if isinstance(code, str) and code.isdecimal() else 0
+    status = code if isinstance(code, int) else int(code) if isinstance(code, str) and _STATUS.fullmatch(code) else 0
     name = error.get("status") or (code if isinstance(code, str) and not status else "")
     said = _Said(status=status, code=str(name or ""), message=str(error.get("message") or error.get("detail") or ""))
     if isinstance(details, list):
@@ -248,7 +249,7 @@ def _header_delay_s(value: str) -> float | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter for a year or a zone of many digits
             return None
         delay = max((moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
     return delay if 0 <= delay < math.inf else None
