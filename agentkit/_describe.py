@@ -11,14 +11,16 @@ Pydantic describes; what Gemini does not read is then taken out, or said in a wa
 Source: the documentation of `FunctionDeclaration.parametersJsonSchema` and `GenerationConfig.responseJsonSchema`.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import Any, Literal, cast
 
 import pydantic
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import SchemaError, core_schema
+from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema, to_jsonable_python
 
 from agentkit.errors import ConfigurationError
 
@@ -44,6 +46,10 @@ _DEFS = "#/$defs/"
 CONFIG: "pydantic.ConfigDict" = {"val_json_bytes": "base64", "ser_json_bytes": "base64", "allow_inf_nan": False}
 
 
+class _NotRead(TypeError):
+    """A value would be declared, and refused when it comes: pydantic reads some enums in Python only."""
+
+
 class GeminiJsonSchema(GenerateJsonSchema):
     """Pydantic's generator without the titles that only repeat the name of a field or class."""
 
@@ -61,6 +67,28 @@ class GeminiJsonSchema(GenerateJsonSchema):
     def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> JsonSchemaValue:
         described = super().typed_dict_schema(schema)
         return _without_title(described, schema["cls"].__name__) if "cls" in schema else described
+
+    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
+        described = super().enum_schema(schema)
+        self._refuse_unread(schema, schema["members"])
+        return described
+
+    def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
+        described = super().literal_schema(schema)
+        self._refuse_unread(schema, schema["expected"])
+        return described
+
+    def _refuse_unread(self, schema: core_schema.CoreSchema, values: list[Any]) -> None:
+        """Refuse an enum or a Literal with a value that is not read from what is declared for it."""
+        if self.mode != "validation":
+            return
+        reader = SchemaValidator(schema)
+        for value in values:
+            sent = json.dumps(to_jsonable_python(value))
+            try:
+                reader.validate_json(sent)
+            except ValidationError:
+                raise _NotRead(f"{value if isinstance(value, Enum) else repr(value)} is not read from {sent}") from None
 
     def named_tuple_schema(self, schema: Any) -> JsonSchemaValue:  # older pydantic has no name for this schema
         """A NamedTuple is an array for JSON, so the names of its places are told as descriptions."""
@@ -120,6 +148,8 @@ def fix_for(error: Exception) -> str:
     """Return what to do about a type that pydantic refused."""
     if isinstance(error, PydanticUserError) and error.code == "typed-dict-version":
         return "Import TypedDict from typing_extensions (needed before Python 3.12)."
+    if isinstance(error, _NotRead):
+        return "Use enums with texts or numbers as values, and in a Literal plain values or members of a StrEnum."
     return "Use texts, numbers, booleans, lists, dicts, enums, dates, dataclasses or pydantic models."
 
 

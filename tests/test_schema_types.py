@@ -396,6 +396,46 @@ def test_a_type_that_json_cannot_hold_is_refused_by_name(tp: object) -> None:
         describe_type(tp, mode="validation")
 
 
+class Size(enum.Enum):
+    SMALL = (1, 2)
+
+
+class Day(enum.Enum):
+    FIRST = date(2026, 1, 1)
+
+
+class OfColour(BaseModel):
+    colour: Literal[Colour.RED] = Colour.RED
+
+
+@pytest.mark.parametrize(
+    ("tp", "said"),
+    [
+        pytest.param(Size, "Size.SMALL is not read from [1, 2]", id="an enum of tuples"),
+        pytest.param(list[Day], 'Day.FIRST is not read from "2026-01-01"', id="an enum of dates"),
+        pytest.param(Literal[Colour.RED], 'Colour.RED is not read from "red"', id="a member of a plain enum"),
+        pytest.param(OfColour, 'Colour.RED is not read from "red"', id="a member in a model"),
+        pytest.param(Literal[b"x"], "b'x' is not read from \"x\"", id="bytes"),
+    ],
+)
+@pytest.mark.rows(90)
+def test_a_value_that_would_be_refused_is_not_declared(tp: object, said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        describe_type(tp, mode="validation")
+
+    assert said in str(caught.value)
+    assert "StrEnum" in str(caught.value)
+    assert describe_type(tp, mode="serialization")
+
+
+def test_members_of_an_enum_of_texts_or_numbers_stand_in_a_literal() -> None:
+    class Kind(enum.StrEnum):
+        CAT = "cat"
+
+    assert TypeReader[Kind](Literal[Kind.CAT]).parse_json('"cat"') is Kind.CAT
+    assert TypeReader[Level](Literal[Level.LOW]).parse_json("1") is Level.LOW
+
+
 class TestTypeReader:
     def test_reads_json_text_as_a_value_of_the_type(self) -> None:
         reader = TypeReader[Town](Town)
