@@ -9,7 +9,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, cast, get_args, get_origin
@@ -216,6 +216,19 @@ def _hint(parameter: inspect.Parameter, module: dict[str, Any], names_around: di
         raise ToolDefinitionError(
             tool, f"its type {annotation!r} cannot be read ({first_line(error)}).", fix, parameter.name
         ) from error
+
+
+def read_at_once(hint: Any) -> Any:
+    """Return the type with `list` in place of `Iterable`, whose items pydantic reads only when the function asks."""
+    origin = get_origin(hint)
+    if Iterable in (hint, origin):
+        return types.GenericAlias(list, get_args(hint) or (Any,))
+    if origin is Annotated:
+        return Annotated[read_at_once(get_args(hint)[0]), *hint.__metadata__]
+    if origin is typing.Union or origin is types.UnionType:
+        members = tuple(map(read_at_once, get_args(hint)))
+        return hint if members == get_args(hint) else typing.Union[members]  # noqa: UP007  # of a tuple
+    return hint
 
 
 def _is_context(hint: Any, context_type: type) -> bool:

@@ -46,6 +46,7 @@ from agentkit._signature import (
     Kind,
     Parameter,
     is_async,
+    read_at_once,
     read_docs,
     read_name,
     read_parameters,
@@ -216,7 +217,7 @@ def _make_reader(
 
 
 def _as_field(parameter: Parameter) -> Any:
-    hint, alias = parameter.hint, _alias(parameter)
+    hint, alias = read_at_once(parameter.hint), _alias(parameter)
     if parameter.kind is Kind.VAR_POSITIONAL:
         hint = GenericAlias(list, hint)
     elif parameter.kind is Kind.VAR_KEYWORD:

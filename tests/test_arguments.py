@@ -2,6 +2,7 @@
 
 import enum
 import math
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -62,6 +63,8 @@ GOOD = {"city": "Oslo", "days": 1}
         pytest.param(dict[str, int], '{"a": 1}', {"a": 1}, id="object sent as text"),
         pytest.param(list[int], "[1, 2]", [1, 2], id="array sent as text"),
         pytest.param(set[int], "[1, 1]", {1}, id="set sent as text"),
+        pytest.param(Iterable[int], [1.0, 2], [1, 2], id="any iterable as a list"),
+        pytest.param(Annotated[Iterable[int] | None, Field(description="Some.")], [1], [1], id="optional iterable"),
         pytest.param(Item, '{"name": "a"}', Item(name="a"), id="model sent as text"),
         pytest.param(Item | None, '{"name": "a"}', Item(name="a"), id="optional model sent as text"),
         pytest.param(Item | list[int], "[1]", [1], id="member of a union sent as text"),
@@ -115,6 +118,7 @@ def test_what_is_plainly_meant_is_accepted(tp: object, sent: object, arrives: ob
         pytest.param(float, 10**400, "'x': expected a finite number, got 1000", id="integer beyond all floats"),
         pytest.param(dict[str, int], "{", "'x': expected an object, got \"{\".", id="text that is no JSON"),
         pytest.param(list[int], "5", "'x': expected a valid array, got \"5\".", id="text of the wrong JSON"),
+        pytest.param(Iterable[int], ["a"], """'x[0]': expected a valid integer, got "a".""", id="word in an iterable"),
         pytest.param(list[float], "[NaN]", "'x': expected a valid array, got \"[NaN]\".", id="text with NaN"),
         pytest.param(
             Item | list[int],
