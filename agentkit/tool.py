@@ -256,12 +256,7 @@ def as_tool(candidate: object) -> Tool[..., Any]:
         ConfigurationError: It is neither.
     """
     if isinstance(candidate, Tool):
-        made = cast("Tool[..., Any]", candidate)
-        if made.wraps_method:
-            raise ToolDefinitionError(
-                made.name, "it is a method without its object.", f"Pass the bound method: `your_object.{made.name}`."
-            )
-        return made
+        return _with_its_object(cast("Tool[..., Any]", candidate))
     if isinstance(candidate, MethodType):
         method: object = candidate.__func__
         if isinstance(method, Tool):  # @classmethod above @tool
@@ -269,8 +264,17 @@ def as_tool(candidate: object) -> Tool[..., Any]:
     if isinstance(candidate, classmethod | staticmethod):
         raise ConfigurationError(f"{candidate!r} is not bound yet. Pass it as `YourClass.method`.")
     if callable(candidate) and not inspect.isclass(candidate):
-        return Tool[..., Any].from_function(candidate)
+        return _with_its_object(Tool[..., Any].from_function(candidate))
     raise ConfigurationError(f"tools=[...] takes tools, toolsets, built-in tools and functions, not {candidate!r}.")
+
+
+def _with_its_object(made: Tool[..., Any]) -> Tool[..., Any]:
+    """Return the tool, unless it is a method that nobody could call."""
+    if made.wraps_method:
+        raise ToolDefinitionError(
+            made.name, "it is a method without its object.", f"Pass the bound method: `your_object.{made.name}`."
+        )
+    return made
 
 
 def _check_name(name: str) -> None:
@@ -293,7 +297,10 @@ def _is_method_in_class_body(function: object) -> bool:
     if not inspect.isfunction(function):
         return False
     outer = function.__qualname__.rpartition(".")[0]
-    first = next(iter(inspect.signature(function).parameters), "")
+    try:
+        first = next(iter(inspect.signature(function).parameters), "")
+    except (ValueError, TypeError):  # told with its fix when the parameters are read
+        return False
     return bool(outer) and not outer.endswith("<locals>") and first in ("self", "cls")
 
 

@@ -215,6 +215,7 @@ NO_TOOLS = [
     pytest.param(Greeter, "Greeter", id="a-class"),
     pytest.param(7, "not 7", id="a-number"),
     pytest.param(Greeter.decorated, "Pass the bound method: `your_object.decorated`", id="a-method-without-its-object"),
+    pytest.param(Greeter.plain, "Pass the bound method: `your_object.plain`", id="a-plain-method-without-its-object"),
     pytest.param(Greeter.__dict__["of_class"], "Pass it as `YourClass.method`", id="a-classmethod-that-is-not-bound"),
 ]
 
@@ -223,6 +224,15 @@ NO_TOOLS = [
 def test_what_is_no_tool_is_refused(candidate: object, sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence):
         Agent(MODEL, tools=[candidate])
+
+
+def test_a_function_whose_signature_cannot_be_read_is_refused() -> None:
+    @functools.wraps(tool(greet))
+    def around(*args: Any, **kwargs: Any) -> str:
+        return greet(*args, **kwargs)
+
+    with pytest.raises(ToolDefinitionError, match="signature cannot be read"):
+        tool(around)
 
 
 def test_a_tool_may_stand_twice_if_it_is_the_same() -> None:
