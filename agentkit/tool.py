@@ -12,7 +12,8 @@ from types import MethodType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, cast, overload
 
 from agentkit import wire
-from agentkit._checks import is_number, is_whole
+from agentkit._checks import check_kind, is_number, is_whole
+from agentkit._declaration import read_schema
 from agentkit._threads import call_function
 from agentkit.clip import MAX_RESULT_BYTES
 from agentkit.context import RunContext
@@ -207,13 +208,17 @@ class Tool(Generic[P, R]):
     ) -> Tool[[dict[str, Any]], object]:
         """Make a tool from a functionDeclaration. `invoke` gets the arguments as one dict; it may be async.
 
-        The schema is `parametersJsonSchema`, or `parameters` in the older dialect (sent as `parametersJsonSchema`
-        all the same, as a JSON Schema with lower-case types). Only required arguments are checked here.
+        The schema is `parametersJsonSchema` (or `parameters_json_schema`), else `parameters` in the older dialect (sent
+        as `parametersJsonSchema` all the same, as a JSON Schema with lower-case types). Of the arguments only the
+        required ones are checked here.
+
+        Raises:
+            ConfigurationError: It is no declaration, or its schema does not describe an object.
         """
-        name = str(declaration.get("name", ""))
-        schema: dict[str, Any] | None = declaration.get("parametersJsonSchema")
-        if schema is None and declaration.get("parameters") is not None:
-            schema = _from_openapi(declaration["parameters"])
+        check_kind("declaration", declaration, Mapping, 'a dict: {"name": ..., "parametersJsonSchema": {...}}')
+        check_kind("invoke", invoke, Callable, "a function of the arguments")
+        name = str(declaration.get("name") or "")
+        schema = read_schema(declaration, name)
         required: list[str] = (schema or {}).get("required") or []
         return Tool(
             name=name,
@@ -322,23 +327,3 @@ def _invoke_with_dict(function: Callable[[dict[str, Any]], object], required: li
         return await call_function(functools.partial(function, dict(args)), is_async)
 
     return invoke
-
-
-def _from_openapi(schema: object) -> Any:
-    """Turn the older dialect into JSON Schema: types in lower case, `nullable` as a null type."""
-    if isinstance(schema, list):
-        return [_from_openapi(item) for item in cast("list[object]", schema)]
-    if not isinstance(schema, dict):
-        return schema
-    node = cast("Mapping[str, Any]", schema)
-    turned: dict[str, Any] = {
-        key: {name: _from_openapi(child) for name, child in value.items()}
-        if key == "properties"
-        else _from_openapi(value)
-        for key, value in node.items()
-        if key not in ("nullable", "example")
-    }
-    if isinstance(node.get("type"), str):
-        kind = node["type"].lower()
-        turned["type"] = [kind, "null"] if node.get("nullable") else kind
-    return turned

@@ -21,7 +21,7 @@ FLOORS = (
     ("prices",),
     (
         *("usage", "retry", "capabilities", "citations", "history", "verdict"),
-        *("choice", "_describe", "_endpoint", "_openapi", "_placing", "_status"),
+        *("choice", "_declaration", "_describe", "_endpoint", "_openapi", "_placing", "_status"),
     ),
     (
         *("batches", "builtin", "cited", "events", "fallback", "foreign", "state", "transport"),

@@ -1,6 +1,7 @@
 """`@tool` and what may stand in its place: declared exactly, still callable, refused where it cannot work."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -286,6 +287,78 @@ def test_a_declaration_in_the_older_dialect_is_turned() -> None:
         "properties": {"type": {"type": ["string", "null"]}, "tags": {"type": "array", "items": {"type": "string"}}},
     }
     assert "parameters" not in declared
+
+
+STRING = {"type": "string"}
+NULL = {"type": "null"}
+
+
+@pytest.mark.parametrize(
+    ("older", "turned"),
+    [
+        pytest.param(
+            {"anyOf": [{"type": "STRING"}], "nullable": True}, {"anyOf": [STRING, NULL]}, id="a union that may be null"
+        ),
+        pytest.param(
+            {"type": "STRING", "enum": ["a"], "description": "Which.", "nullable": True},
+            {"description": "Which.", "anyOf": [{**STRING, "enum": ["a"]}, NULL]},
+            id="an enum that may be null",
+        ),
+        pytest.param(
+            {"type": "ARRAY", "minItems": "1", "maxItems": "3"},
+            {"type": "array", "minItems": 1, "maxItems": 3},
+            id="counts that are written as text",
+        ),
+        pytest.param({"type": 5, "items": {"type": 1}}, {"type": "array", "items": STRING}, id="types by number"),
+        pytest.param({"type": "TYPE_UNSPECIFIED", "title": "Any"}, {"title": "Any"}, id="a type that is left open"),
+        pytest.param(
+            {"type": "OBJECT", "default": {"type": "NEW", "nullable": True}},
+            {"type": "object", "default": {"type": "NEW", "nullable": True}},
+            id="a default that looks like a schema",
+        ),
+    ],
+)
+def test_what_the_older_dialect_says_otherwise_is_said_in_json_schema(older: Any, turned: Any) -> None:
+    declaration = {"name": "pick", "parameters": {"type": "OBJECT", "properties": {"x": older}}}
+
+    assert Tool.from_declaration(declaration, dict).parameters == {"type": "object", "properties": {"x": turned}}
+
+
+def test_a_declaration_may_be_written_with_the_names_of_python() -> None:
+    written = {"name": "read", "parameters_json_schema": REMOTE["parametersJsonSchema"]}
+
+    assert Tool.from_declaration(written, dict).parameters == REMOTE["parametersJsonSchema"]
+
+
+def test_a_declaration_that_is_changed_later_changes_no_tool() -> None:
+    schema: dict[str, Any] = {"type": "object", "properties": {"x": {"type": "string"}}}
+    made = Tool.from_declaration({"name": "read", "parametersJsonSchema": schema}, dict)
+
+    schema["properties"].clear()
+
+    assert made.parameters == {"type": "object", "properties": {"x": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("schema", "sentence"),
+    [
+        (True, "not that of an object"),
+        ([], "not that of an object"),
+        ({"type": "string"}, "not that of an object"),
+        ({"type": "object", "required": "path"}, "not that of an object"),
+        ({"type": "object", "properties": {"x": {"default": math.nan}}}, "not JSON"),
+        ({"type": "object", "properties": {"x": {"default": object()}}}, "not JSON"),
+    ],
+)
+def test_a_declaration_whose_schema_cannot_be_sent_is_refused(schema: Any, sentence: str) -> None:
+    with pytest.raises(ToolDefinitionError, match=sentence):
+        Tool.from_declaration({"name": "read", "parametersJsonSchema": schema}, dict)
+
+
+@pytest.mark.parametrize(("declaration", "invoke"), [(None, dict), ("read", dict), (REMOTE, None)])
+def test_what_is_no_declaration_or_function_is_refused(declaration: Any, invoke: Any) -> None:
+    with pytest.raises(ConfigurationError, match="must be a"):
+        Tool.from_declaration(declaration, invoke)
 
 
 @pytest.mark.parametrize("name", ["", "1st", "two words", "x" * 65])
