@@ -12,6 +12,7 @@ from types import MethodType
 from typing import Any, Generic, Literal, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, cast, overload
 
 from agentkit import wire
+from agentkit._arguments import detached
 from agentkit._checks import check_kind, is_number, is_whole
 from agentkit._declaration import read_schema
 from agentkit._threads import call_function
@@ -209,8 +210,8 @@ class Tool(Generic[P, R]):
         """Make a tool from a functionDeclaration. `invoke` gets the arguments as one dict; it may be async.
 
         The schema is `parametersJsonSchema` (or `parameters_json_schema`), else `parameters` in the older dialect (sent
-        as `parametersJsonSchema` all the same, as a JSON Schema with lower-case types). Of the arguments only the
-        required ones are checked here.
+        as `parametersJsonSchema` all the same, as a JSON Schema with lower-case types). The arguments are a JSON object
+        with all that is required; no more is checked here.
 
         Raises:
             ConfigurationError: It is no declaration, or its schema does not describe an object.
@@ -321,9 +322,10 @@ def _invoke_with_dict(function: Callable[[dict[str, Any]], object], required: li
     is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # the method, not callability
 
     async def invoke(args: Mapping[str, Any], context: RunContext[Any], /) -> object:
-        missing = [name for name in required if name not in args]
+        given = detached(args)
+        missing = [name for name in required if name not in given]
         if missing:
             raise ArgumentsInvalid(f"Missing required arguments: {', '.join(missing)}.")
-        return await call_function(functools.partial(function, dict(args)), is_async)
+        return await call_function(functools.partial(function, given), is_async)
 
     return invoke

@@ -11,6 +11,7 @@ from agentkit import Agent, ConfigurationError, GeminiClient, RunContext, Tool, 
 from agentkit.testing import Emulator, call, text
 from agentkit.tool import as_tool
 from tests.answered import told
+from tests.faultserver import FaultServer, answer, chunk
 
 pytestmark = pytest.mark.anyio
 
@@ -265,6 +266,32 @@ async def test_a_tool_can_be_made_from_a_declaration(emulator: Emulator, client:
 
     assert told(emulator) == [{"read": "/a"}, {"error": "Missing required arguments: path."}]
     assert emulator.requests[0]["tools"][0]["functionDeclarations"] == [REMOTE]
+
+
+@pytest.mark.parametrize(
+    ("args", "response"),
+    [
+        ('{"path": "/a"}', {"read": "/a"}),
+        ("/a", {"error": 'The arguments must be a JSON object, got the text "/a".'}),
+        (["path"], {"error": 'The arguments must be a JSON object, got ["path"].'}),
+        (5, {"error": "The arguments must be a JSON object, got 5."}),
+        ({"path": math.inf}, {"error": "'path': expected JSON with finite numbers, got Infinity."}),
+    ],
+)
+@pytest.mark.rows(47, 48)
+async def test_arguments_of_any_kind_reach_a_tool_from_a_declaration_as_an_object_or_not_at_all(
+    args: Any, response: Any
+) -> None:
+    remote = Tool.from_declaration(REMOTE, lambda args: {"read": args["path"]})
+    content = {"role": "model", "parts": [{"functionCall": {"name": REMOTE["name"], "args": args}}]}
+    calls = answer({"candidates": [{"content": content, "finishReason": "STOP"}]})
+
+    with FaultServer(calls, answer(chunk("Done.", finish="STOP"))) as server:
+        client = GeminiClient(api_key="sesame-0123456789", base_url=server.url)
+        await Agent(MODEL, tools=[remote], client=client).run("Go.")
+
+    said = server.requests[1].json["contents"][-1]["parts"][0]["functionResponse"]
+    assert said["response"] == response
 
 
 def test_a_declaration_in_the_older_dialect_is_turned() -> None:
