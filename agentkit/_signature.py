@@ -157,7 +157,7 @@ def _read_parameter(parameter: inspect.Parameter, hint: Any, tool: str, context_
         yield Parameter(parameter.name, kind, hint, is_context=True)
         return
     if kind is Kind.VAR_KEYWORD and _form(hint) == "Unpack":
-        yield from _unpacked(get_args(hint)[0], tool, parameter.name)
+        yield from _unpacked(get_args(hint)[0], tool, parameter.name, context_type)
         return
     if kind is not Kind.VAR_KEYWORD and not _NAME.fullmatch(parameter.name):
         raise ToolDefinitionError(tool, "the name is not allowed.", f"{_NAME_RULE}.", parameter.name)
@@ -174,7 +174,7 @@ def _is_field(default: object) -> bool:
     return type(default).__module__ == "pydantic.fields"
 
 
-def _unpacked(options: Any, tool: str, parameter: str) -> Iterator[Parameter]:
+def _unpacked(options: Any, tool: str, parameter: str, context_type: type) -> Iterator[Parameter]:
     """The members of `**options: Unpack[Options]` as parameters of their own."""
     try:
         hints = typing.get_type_hints(options, include_extras=True)
@@ -190,7 +190,8 @@ def _unpacked(options: Any, tool: str, parameter: str) -> Iterator[Parameter]:
             hint = get_args(hint)[0]
         if not _NAME.fullmatch(name):
             raise ToolDefinitionError(tool, f"the key {name!r} is not allowed.", f"{_NAME_RULE}.", parameter)
-        yield Parameter(name, Kind.KEYWORD_ONLY, hint, may_be_absent=not is_required)
+        is_context = _is_context(hint, context_type)
+        yield Parameter(name, Kind.KEYWORD_ONLY, hint, may_be_absent=not is_required, is_context=is_context)
 
 
 def _hint(parameter: inspect.Parameter, module: dict[str, Any], names_around: dict[str, Any], tool: str) -> Any:

@@ -378,6 +378,17 @@ class TestContext:
 
         assert call(tool, {}) == (CONTEXT, 1)
 
+    def test_the_context_may_stand_in_an_unpacked_typed_dict(self) -> None:
+        class Options(te.TypedDict):
+            a: int
+            context: te.NotRequired[Context[int]]
+
+        def tool(**options: te.Unpack[Options]) -> object:
+            return options
+
+        assert properties(tool) == {"a": INTEGER}
+        assert call(tool, {"a": 1}) == {"a": 1, "context": CONTEXT}
+
     def test_an_alias_of_the_context_is_the_context(self) -> None:
         alias = te.TypeAliasType("alias", Context[int])
 
