@@ -142,7 +142,11 @@ class Connection:
         return answer.replace(total_tokens=rest and rest + cached, cached_content_token_count=cached)
 
     async def list_models(self) -> list[wire.Model]:
-        """Return all models that the key may use."""
+        """Return all models that the key may use.
+
+        Raises:
+            GeminiError: As `generate`; `ProtocolError` for the list of another API.
+        """
         pages = await read_pages(
             lambda query: self.call("GET", query, wire.ListModelsResponse),
             "models",
@@ -151,6 +155,13 @@ class Connection:
             what="models",
             where=self._settings.root,
         )
+        for page in pages:
+            told = {name for name, value in page.raw.items() if value is not None}
+            if page.models is None and told - {"nextPageToken"}:  # Google writes an empty list as {}
+                raise ProtocolError(
+                    f"{self._settings.root}/models answered with JSON that lists no models of the Gemini API. "
+                    "Is base_url right?"
+                )
         return [model for page in pages for model in page.models or []]
 
     async def exchange(

@@ -153,6 +153,21 @@ async def test_a_list_of_models_without_end_is_a_protocol_error() -> None:
     assert "no end" in str(error)
 
 
+@pytest.mark.parametrize("body", [{"object": "list", "data": [{"id": "gpt"}]}, {"models": "all"}])
+async def test_the_list_of_another_api_is_a_protocol_error(body: object) -> None:
+    with FaultServer(answer(body)) as server:
+        error = await error_of(client_for(server), lambda client: client.list_models())
+
+    assert isinstance(error, ProtocolError)
+    assert "Is base_url right?" in str(error)
+
+
+@pytest.mark.parametrize("body", [{}, {"models": []}, {"models": None}, {"nextPageToken": ""}])
+async def test_a_list_of_models_may_be_empty(body: object) -> None:
+    with FaultServer(answer(body)) as server:
+        assert await client_for(server).list_models() == []
+
+
 # -- Asking again ------------------------------------------------------------------------------------------------------
 
 
