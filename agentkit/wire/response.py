@@ -329,12 +329,14 @@ class GenerateContentResponse(WireModel):
     @cached_property
     def candidate(self) -> Candidate | None:
         """The candidate that counts: index 0, else the first; None if there is none."""
-        candidates = self.candidates or []
-        return next(
-            (candidate for candidate in candidates if not candidate.index), candidates[0] if candidates else None
-        )
+        first = None
+        for candidate in self.candidates or ():
+            if not candidate.index:
+                return candidate
+            first = candidate if first is None else first
+        return first
 
-    @property
+    @cached_property
     def content(self) -> Content | None:
         """The content of `candidate`."""
         candidate = self.candidate
