@@ -16,3 +16,6 @@ else:
 
         value = globals()[name] = getattr(messages, name)
         return value
+
+    def __dir__() -> list[str]:
+        return __getattr__("__all__")

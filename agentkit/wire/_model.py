@@ -226,7 +226,8 @@ class WireModel(BaseModel):
         raise TypeError(f"unhashable type: {type(self).__name__!r}")
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]
-        yield from ((name, getattr(self, name)) for name in self._wire_fields if name in self.model_fields_set)
+        there = self.model_fields_set
+        yield from ((name, getattr(self, name)) for name in self._wire_fields if name in there)
         yield from self.model_extra.items()
 
     def __repr_name__(self) -> str:

@@ -307,6 +307,11 @@ def test_pydantics_own_methods_work_on_messages() -> None:
         hash(content)
 
 
+def test_the_names_of_the_messages_can_be_listed() -> None:
+    assert {"Content", "Part", "merge"} <= set(dir(agentkit.wire)) == set(agentkit.wire.__all__)
+    assert not hasattr(agentkit.wire, "Contents")
+
+
 def test_what_a_message_was_read_from_stays_out_of_a_deep_copy() -> None:
     content = Content(role="user", parts=[Part(function_call=FunctionCall(name="f", args={"a": [1]}))])
 
