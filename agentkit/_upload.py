@@ -3,6 +3,8 @@
 A piece that broke off is sent on from where the service says it stands. Source: protocol sheet, section 11, "files".
 """
 
+from __future__ import annotations
+
 import io
 import json
 import os
@@ -10,33 +12,42 @@ import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol, Self, cast
+from typing import IO, Any, Protocol, Self, TypeVar, cast
 from urllib.parse import urlsplit
 
 import anyio
 
+from agentkit import wire
 from agentkit._endpoint import is_loopback, shown_address, upload_root
 from agentkit._frozen import frozen
 from agentkit._intake import size_of_path, unreadable
 from agentkit._log import get_logger
-from agentkit.errors import ConfigurationError, GeminiError, InvalidRequest, NotFound, ProtocolError
+from agentkit._offered import offered
+from agentkit.errors import ConfigurationError, ProtocolError
 from agentkit.media import Media
 from agentkit.transport import HttpRequest
 
 __all__ = [
+    "FILES",
+    "INSTEAD_OF_FILES",
     "Answered",
     "FilesConnection",
     "OnProgress",
     "Reader",
     "Source",
     "Upload",
-    "has_no_files",
-    "read_object",
     "whole_number",
 ]
 
 OnProgress = Callable[[int, int | None], object]
+Message = TypeVar("Message", bound="wire.WireModel")
 Source = str | os.PathLike[str] | bytes | IO[bytes] | Media
+
+FILES = "Files API"
+INSTEAD_OF_FILES = (
+    "Send the file inline (Video.from_path and the like, up to 75 MiB; 15 MiB before Gemini 3), or link to it: "
+    "https://... or, on Vertex AI, gs://... (from_url). Google's own endpoint takes uploads."
+)
 
 _MIB = 1024 * 1024
 _PIECE_BYTES = 8 * _MIB
@@ -60,6 +71,10 @@ class Answered:
 class FilesConnection(Protocol):
     """What is needed of a connection."""
 
+    async def call(self, method: str, url: str, kind: type[Message]) -> Message:
+        """Ask for what stands below the root of the API."""
+        ...
+
     async def exchange(
         self, request: HttpRequest, *, again: Callable[[], Awaitable[HttpRequest]] | None = None
     ) -> Answered:
@@ -81,18 +96,12 @@ class Upload:
 
     @classmethod
     async def begin(
-        cls,
-        connection: FilesConnection,
-        root: str,
-        display_name: str,
-        mime_type: str,
-        size: int | None,
-        no_files: ConfigurationError,
+        cls, connection: FilesConnection, root: str, display_name: str, mime_type: str, size: int | None
     ) -> Self:
         """Tell the service of the file, and learn where its bytes go. The file's name is ours: it is found by it.
 
         Raises:
-            ConfigurationError: `no_files`, if nobody is there who takes files.
+            NotOffered: Nobody is there who takes files.
             GeminiError: It could not be begun.
         """
         headers = {
@@ -110,20 +119,16 @@ class Upload:
             body = json.dumps({"file": described}).encode()
             return HttpRequest(method="POST", url=f"{upload_root(root)}/files", headers=headers, body=body)
 
-        try:
+        with offered(FILES, root, INSTEAD_OF_FILES):
             answered = await connection.exchange(await start(), again=start)
-        except GeminiError as error:
-            if has_no_files(error):
-                raise no_files from error
-            raise
-        session = answered.headers.get("x-goog-upload-url", "")
-        if not session:
-            raise no_files
+            session = answered.headers.get("x-goog-upload-url", "")
+            if not session:
+                raise ProtocolError("The service told no address for the bytes of the upload.")
         _check_session(session, root)
         granularity = whole_number(answered.headers.get("x-goog-upload-chunk-granularity")) or 1
         return cls(connection, session, f"{root}/{name}", min(granularity, _LARGEST_PIECE_BYTES))
 
-    async def send(self, reader: "Reader", first: bytes, on_progress: OnProgress | None) -> dict[str, Any]:
+    async def send(self, reader: Reader, first: bytes, on_progress: OnProgress | None) -> dict[str, Any]:
         """Send all pieces, and return what the service says of the file."""
         offset, piece = 0, first + await reader.read(self._piece_bytes - len(first))
         while True:
@@ -133,7 +138,7 @@ class Upload:
             if on_progress is not None:
                 on_progress(offset, reader.size)
             if not following:
-                told = read_object(answered.body)
+                told = _read_object(answered.body)
                 return cast("dict[str, Any]", told.get("file", told))
             piece = following
 
@@ -171,7 +176,7 @@ class Reader:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, source: Source) -> AsyncGenerator["Reader", None]:
+    async def open(cls, source: Source) -> AsyncGenerator[Reader, None]:
         """Open what is to be uploaded. A path is closed again; a file of the caller's stays open.
 
         Raises:
@@ -222,14 +227,7 @@ class Reader:
         return b"".join(pieces)
 
 
-def has_no_files(error: GeminiError) -> bool:
-    """Tell whether an endpoint that answers so has no Files API at all: a 404, a redirect, a page for people."""
-    if isinstance(error, ProtocolError):
-        return not error.retryable
-    return isinstance(error, NotFound) or (isinstance(error, InvalidRequest) and error.status in (405, 501))
-
-
-def read_object(body: bytes) -> dict[str, Any]:
+def _read_object(body: bytes) -> dict[str, Any]:
     """Return the JSON object in an answer.
 
     Raises:

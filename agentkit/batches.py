@@ -21,6 +21,7 @@ from agentkit._checks import check_kind, is_number
 from agentkit._endpoint import EndpointKind, model_path
 from agentkit._frozen import frozen
 from agentkit._log import get_logger
+from agentkit._offered import offered
 from agentkit._pages import read_pages
 from agentkit._status import Asked, status_error
 from agentkit.errors import (
@@ -28,9 +29,8 @@ from agentkit.errors import (
     ConfigurationError,
     DeadlineExceeded,
     GeminiError,
-    NotFound,
+    NotOffered,
     ProtocolError,
-    StatusError,
 )
 
 __all__ = ["MAX_BATCH_BYTES", "Batch", "BatchAnswer", "Batches", "check_wait", "encode_request"]
@@ -38,6 +38,7 @@ __all__ = ["MAX_BATCH_BYTES", "Batch", "BatchAnswer", "Batches", "check_wait", "
 MAX_BATCH_BYTES = 20_000_000
 ENDED = ("BATCH_STATE_SUCCEEDED", "BATCH_STATE_FAILED", "BATCH_STATE_CANCELLED", "BATCH_STATE_EXPIRED")
 _FAILED_POLLS = 10  # in a row; a wait of hours outlives a network that is away for a while
+_INSTEAD = "Use agent.run_many(...), which asks directly, or Google's own endpoint (set GEMINI_API_KEY)."
 _NAME = re.compile(r"(?:batches/)?([A-Za-z0-9_-]+)")
 # google.rpc.Status has the codes of gRPC, where everything else here has those of HTTP.
 _STATUSES: Mapping[int, tuple[int, str]] = {
@@ -131,8 +132,7 @@ class _Client(Protocol):
 class Batches:
     """The batches of one client's endpoint: `client.batches`.
 
-    Every method raises `GeminiError` for what the service refuses, and `ConfigurationError` where the endpoint has no
-    batches.
+    All methods raise `NotOffered` where the endpoint has no batches, and other `GeminiError`s as every request.
     """
 
     def __init__(self, client: _Client) -> None:
@@ -257,17 +257,13 @@ class Batches:
         return [_read(operation) for page in pages for operation in page.operations or []]
 
     async def _call(self, verb: str, path: str, kind: type[Message], body: bytes = b"", *, model: str = "") -> Message:
-        instead = "Use agent.run_many(...), which asks directly, or Google's own endpoint (set GEMINI_API_KEY)."
+        base_url = self._client.base_url
         if self._client.endpoint == "vertex":
-            raise ConfigurationError(f"Vertex AI has no batches of this kind (its own read Cloud Storage). {instead}")
-        try:
+            raise NotOffered("batches", base_url, "", f"Vertex AI's own read Cloud Storage. {_INSTEAD}")
+        with offered("batches", base_url, _INSTEAD):
             async with self._client.connect() as connection:
                 repeats = not model  # only what makes a batch names a model
                 return await connection.call(verb, path, kind, body, model=model, repeats=repeats)
-        except GeminiError as error:
-            if _is_no_endpoint(error):
-                raise ConfigurationError(f"{self._client.base_url} has no batches. {instead}") from error
-            raise
 
     def _answer(self, one: wire.InlinedResponse, number: int, batch: Batch) -> BatchAnswer:
         metadata = one.metadata or {}
@@ -369,10 +365,3 @@ def _lost(batch: Batch, key: str) -> GeminiError:
         which = f"no answer for request {key!r}" if key else "no answers"
         return ProtocolError(f"{batch.name} has ended well and holds {which}.")
     return BatchFailed(batch.name, str(batch.state), batch.message)
-
-
-def _is_no_endpoint(error: GeminiError) -> bool:
-    """Tell whether there is nothing at the address: a page or a redirect, where Google would answer with JSON."""
-    if isinstance(error, StatusError):
-        return error.status == 405 or (isinstance(error, NotFound) and error.code != "NOT_FOUND")
-    return isinstance(error, ProtocolError) and not error.retryable

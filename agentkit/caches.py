@@ -15,6 +15,7 @@ from agentkit import wire
 from agentkit._checks import check_kind, check_kinds, is_number
 from agentkit._endpoint import model_path
 from agentkit._frozen import frozen
+from agentkit._offered import offered
 from agentkit._pages import read_pages
 from agentkit.builtin import BuiltinTool
 from agentkit.errors import (
@@ -22,7 +23,6 @@ from agentkit.errors import (
     ConfigurationError,
     GeminiError,
     NotFound,
-    NotOffered,
     ProtocolError,
     StatusError,
 )
@@ -33,6 +33,7 @@ __all__ = ["Cache", "Caches", "cached_name", "is_about_a_cache"]
 Message = TypeVar("Message", bound="wire.WireModel")
 Dialect = Literal["json_schema", "openapi"]
 
+_INSTEAD = "Send the contents themselves: most models cache repeated beginnings without being told."
 _ID = r"[A-Za-z0-9_.-]+"
 _NAME = r"(projects/[^/\s]+/locations/[^/\s]+/)?cachedContents/[A-Za-z0-9_.-]+"
 _ROOT = r"(?P<root>.*/v\d\w*?)(?:/(?P<place>projects/[^/]+/locations/[^/]+))?(?:/publishers/google)?"
@@ -201,17 +202,12 @@ class Caches:
         """Ask, and say what a failure means here."""
         place = "" if path.startswith("projects/") else self._place
         try:
-            return await self._ask(method, f"{self._root}/{place}{path}", kind, body, model=model)
+            with offered("cached contents", self._base_url, _INSTEAD):
+                return await self._ask(method, f"{self._root}/{place}{path}", kind, body, model=model)
         except AuthenticationFailed as error:
             # Recorded: Google's endpoint answers 403 for what is gone, and cannot tell it from another key's.
             if is_about_a_cache(error):
                 raise NotFound(*error.args) from error
-            raise
-        except (ProtocolError, StatusError) as error:
-            if _is_no_endpoint(error):
-                answer = f"HTTP {error.status}" if isinstance(error, StatusError) else "a redirect or a page"
-                instead = "Send the contents themselves: most models cache repeated beginnings without being told."
-                raise NotOffered("cached contents", self._base_url, answer, instead) from error
             raise
 
     def _model_name(self, model: str) -> str:
@@ -271,13 +267,6 @@ def is_about_a_cache(error: GeminiError) -> bool:
     if not isinstance(error, StatusError) or error.status not in (400, 403, 404):
         return False
     return re.search(r"cached? ?content", error.message, re.IGNORECASE) is not None
-
-
-def _is_no_endpoint(error: ProtocolError | StatusError) -> bool:
-    """Tell whether nothing is at this address: a redirect, a page, or a refusal that is not Google's."""
-    if isinstance(error, StatusError):
-        return error.status in (404, 405, 501) and error.code != "NOT_FOUND"
-    return not error.retryable
 
 
 def _not_cached(model: str) -> str:

@@ -206,7 +206,7 @@ class NotOffered(GeminiError):
     Attributes:
         what: The part: `"cached contents"`.
         base_url: The endpoint.
-        answer: What came instead.
+        answer: What came instead; empty if it was not asked, because it is known.
         instead: What works there.
     """
 
@@ -215,7 +215,8 @@ class NotOffered(GeminiError):
         self.what, self.base_url, self.answer, self.instead = what, base_url, answer, instead
 
     def __str__(self) -> str:
-        return f"{self.base_url} has no {self.what} (it answered: {self.answer}). {self.instead}"
+        answered = f" (it answered: {self.answer})" if self.answer else ""
+        return f"{self.base_url} has no {self.what}{answered}. {self.instead}"
 
 
 class StatusError(GeminiError):

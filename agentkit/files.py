@@ -3,6 +3,8 @@
 Source: protocol sheet, section 11, "files". The upload itself is in `_upload.py`.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -11,25 +13,26 @@ from typing import Any, cast
 
 import anyio
 
+from agentkit import wire
 from agentkit._checks import is_number
 from agentkit._endpoint import EndpointKind
 from agentkit._frozen import frozen
 from agentkit._kinds import checked_type
 from agentkit._mime import HEAD_BYTES
+from agentkit._offered import offered
 from agentkit._pages import read_pages
 from agentkit._upload import (
+    FILES,
+    INSTEAD_OF_FILES,
     FilesConnection,
     OnProgress,
     Reader,
     Source,
     Upload,
-    has_no_files,
-    read_object,
     whole_number,
 )
-from agentkit.errors import ConfigurationError, DeadlineExceeded, GeminiError, MediaFailed, NotFound, ProtocolError
+from agentkit.errors import ConfigurationError, DeadlineExceeded, MediaFailed, NotOffered, ProtocolError
 from agentkit.media import File, Media
-from agentkit.transport import HttpRequest
 
 __all__ = ["Files", "UploadedFile"]
 
@@ -57,7 +60,7 @@ class UploadedFile(File):
     problem: str = ""
 
     @classmethod
-    def from_wire(cls, told: Mapping[str, Any]) -> "UploadedFile":
+    def from_wire(cls, told: Mapping[str, Any]) -> UploadedFile:
         """Read what the service says of a file.
 
         Raises:
@@ -80,7 +83,10 @@ class UploadedFile(File):
 
 
 class Files:
-    """The files at an endpoint: `client.files`."""
+    """The files at an endpoint: `client.files`.
+
+    All methods raise `NotOffered` where the endpoint has no Files API, and other `GeminiError`s as every request.
+    """
 
     def __init__(
         self, connect: Callable[[], AbstractAsyncContextManager[FilesConnection]], root: str, endpoint: EndpointKind
@@ -106,7 +112,7 @@ class Files:
             wait_s: How long to wait for the service to process it: videos take a while.
 
         Raises:
-            ConfigurationError: The endpoint has no Files API, or the file is missing, empty, too large or unknown.
+            ConfigurationError: The file is missing, empty, too large or unknown.
             MediaFailed: The service could not process it.
             DeadlineExceeded: It was not processed within `wait_s`; `files.get(name)` tells later.
             GeminiError: It could not be uploaded.
@@ -127,7 +133,7 @@ class Files:
             mime_type = checked_type(first, given, reader.name, where=where, wanted=("",), kind="a file")
             named = display_name or reader.name
             async with self._connect() as connection:
-                upload = await Upload.begin(connection, self._root, named, mime_type, reader.size, self._no_files())
+                upload = await Upload.begin(connection, self._root, named, mime_type, reader.size)
                 told = await upload.send(reader, first, on_progress)
                 return await self._until_active(connection, UploadedFile.from_wire(told), wait_s)
 
@@ -165,17 +171,10 @@ class Files:
     async def _get(self, connection: FilesConnection, name: str) -> UploadedFile:
         return UploadedFile.from_wire(await self._ask(connection, "GET", _checked_name(name)))
 
-    async def _ask(self, connection: FilesConnection, method: str, path: str) -> dict[str, Any]:
+    async def _ask(self, connection: FilesConnection, method: str, path: str) -> Mapping[str, Any]:
         self._check_endpoint()
-        request = HttpRequest(method=method, url=f"{self._root}/{path}", headers={})
-        try:
-            answered = await connection.exchange(request)
-            return read_object(answered.body)
-        except GeminiError as error:
-            is_list = path.startswith("files?")
-            if has_no_files(error) and (is_list or not isinstance(error, NotFound)):
-                raise self._no_files() from error
-            raise
+        with offered(FILES, self._root, INSTEAD_OF_FILES):
+            return (await connection.call(method, path, wire.WireModel)).raw
 
     async def _until_active(self, connection: FilesConnection, file: UploadedFile, wait_s: float) -> UploadedFile:
         delay_s = 0.0
@@ -192,14 +191,7 @@ class Files:
 
     def _check_endpoint(self) -> None:
         if self._endpoint == "vertex":
-            raise self._no_files()
-
-    def _no_files(self) -> ConfigurationError:
-        return ConfigurationError(
-            f"{self._root} has no Files API. Send the file inline (Video.from_path and the like, up to 75 MiB; 15 MiB "
-            "before Gemini 3), or link to it: https://... or, on Vertex AI, gs://... (from_url). Google's own endpoint "
-            "takes uploads."
-        )
+            raise NotOffered(FILES, self._root, "", INSTEAD_OF_FILES)
 
 
 def _checked_name(name: str) -> str:

@@ -18,7 +18,7 @@ from agentkit import wire
 from agentkit._checks import check_kinds
 from agentkit._tasks import task_group
 from agentkit.batches import MAX_BATCH_BYTES, Batch, BatchAnswer, Batches, check_wait, encode_request
-from agentkit.errors import ConfigurationError, GeminiError, ProtocolError
+from agentkit.errors import ConfigurationError, GeminiError, NotOffered, ProtocolError
 from agentkit.many import (
     Job,
     OnProgress,
@@ -183,6 +183,8 @@ class _Rounds:
     async def _serve_pack(self, name: str, asks: Sequence[_Asking]) -> None:
         try:
             answers = await self._hand_in(name, asks[0].model, asks)
+        except NotOffered:  # told once: it is so for all of them
+            raise
         except GeminiError as error:  # each run ends with it, and can go on later
             answers = [BatchAnswer(key=str(ask.index), error=error) for ask in asks]
         for ask, answer in zip(asks, answers, strict=True):

@@ -114,7 +114,7 @@ class RunsMany(ABC, Generic[Deps, Out]):
                 in place of the first round.
 
         Raises:
-            ConfigurationError: The endpoint has no batches.
+            NotOffered: The endpoint has no batches.
         """
         pool = self._chosen(client)
         return await run_rounds(

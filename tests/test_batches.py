@@ -18,6 +18,7 @@ from agentkit import (
     GeminiClient,
     InvalidRequest,
     NotFound,
+    NotOffered,
     ProtocolError,
     RateLimited,
     Retry,
@@ -208,15 +209,15 @@ async def test_an_endpoint_without_batches_says_what_works(profile: Profile, end
     with serve(Emulator(profile=profile)) as emulator:
         client = client_of(emulator, endpoint=profile if endpoint == "own" else "other")
 
-        with pytest.raises(ConfigurationError, match=r"no batches.*run_many"):
+        with pytest.raises(NotOffered, match=r"no batches.*run_many"):
             await client.batches.create(MODEL, ["hi"])
-        with pytest.raises(ConfigurationError, match=r"no batches.*run_many"):
+        with pytest.raises(NotOffered, match=r"no batches.*run_many"):
             await client.batches.list()
 
 
 async def test_a_front_page_in_place_of_an_answer_is_no_batch_endpoint() -> None:
     page = answer(b"<html>Welcome</html>", kind="text/html")
-    with FaultServer(page) as server, pytest.raises(ConfigurationError, match="no batches"):
+    with FaultServer(page) as server, pytest.raises(NotOffered, match="no batches"):
         await client_of(server).batches.create(MODEL, ["hi"])
 
 

@@ -24,6 +24,7 @@ from agentkit import (
     InvalidRequest,
     MediaFailed,
     NotFound,
+    NotOffered,
     Pdf,
     ProtocolError,
     Retry,
@@ -330,7 +331,7 @@ async def test_an_endpoint_without_files_says_what_works(profile: Profile) -> No
         client = GeminiClient(api_key="k-123456789", base_url=emulator.url, endpoint=profile)
 
         for ask in (client.files.upload(PDF), client.files.list(), client.files.get("files/a")):
-            with pytest.raises(ConfigurationError, match=r"has no Files API. Send the file inline .* or link to it"):
+            with pytest.raises(NotOffered, match=r"has no Files API.*\. Send the file inline .* or link to it"):
                 await ask
 
 
@@ -346,7 +347,7 @@ async def test_a_gateway_without_files_is_noticed_by_its_answer(scenario: Any) -
     with FaultServer(scenario) as server:
         client = GeminiClient(api_key="k-123456789", base_url=server.url)
 
-        with pytest.raises(ConfigurationError, match="has no Files API"):
+        with pytest.raises(NotOffered, match="has no Files API"):
             await client.files.upload(PDF)
 
 

@@ -17,7 +17,7 @@ FLOORS = (
         *("_arguments", "_docstrings", "_jsonable", "_lanes", "_log", "_steps", "_tasks", "_threads", "_unpack"),
         *("clip", "_aside", "_mime", "_partial_json", "_recent", "_sound"),
     ),
-    ("_checks", "_kinds", "_pages", "_pictures"),
+    ("_checks", "_kinds", "_offered", "_pages", "_pictures"),
     ("prices",),
     (
         *("usage", "retry", "capabilities", "citations", "history", "verdict"),

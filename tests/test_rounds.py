@@ -16,6 +16,7 @@ from agentkit import (
     Job,
     Limits,
     Middleware,
+    NotOffered,
     Outcome,
     Price,
     Progress,
@@ -300,7 +301,7 @@ async def test_what_a_batch_costs_is_not_guessed_by_the_prices_of_single_request
 @pytest.mark.parametrize("profile", ["vertex", "comet"])
 async def test_an_endpoint_without_batches_is_told_once_and_not_for_each_prompt(profile: Profile) -> None:
     with serve(Emulator(profile=profile, brain=town)) as emulator:
-        with pytest.raises(ConfigurationError, match=r"no batches.*run_many"):
+        with pytest.raises(NotOffered, match=r"no batches.*run_many"):
             await agent_for(emulator).run_batch(["hi", "Oslo"], poll_s=0.001)
         outcomes = await agent_for(emulator).run_many(["hi", "Oslo"])
 
