@@ -41,6 +41,7 @@ from agentkit.transport import HttpRequest, HttpResponse, Transport
 __all__ = ["ClientSettings", "Connection"]
 
 Message = TypeVar("Message", bound="wire.WireModel")
+Whole = TypeVar("Whole")
 
 _COUNTED_OUTSIDE_GOOGLE = ("contents", "systemInstruction", "tools", "generationConfig")
 _REFUSED = (429, 503)  # nothing was done
@@ -102,7 +103,7 @@ class Connection:
         """
         asked, settings = self._asked(model), self._settings
         post = self._post(model, "streamGenerateContent?alt=sse", _encoded(request))
-        attempts = Attempts(settings.retry, settings.budget, on_retry, asked, renews=settings.token is not None)
+        attempts = self._attempts(asked, on_retry)
         texts: list[str] = []
         while True:
             try:
@@ -178,21 +179,11 @@ class Connection:
         Raises:
             GeminiError: With `attempts` and `elapsed_s`.
         """
-        asked, settings = self._asked(""), self._settings
-        attempts = Attempts(settings.retry, settings.budget, None, asked, renews=settings.token is not None)
-        while True:
-            headers = {**(settings.headers if self._is_ours(request.url) else {}), **request.headers}
-            sent = HttpRequest(method=request.method, url=request.url, headers=headers, body=request.body)
-            try:
-                async with self._answer(sent, asked) as response:
-                    body = await read_body(response, settings.max_response_bytes)
-            except GeminiError as error:
-                failure = error
-            else:
-                attempts.succeeded()
-                return Answered(headers=response.headers, body=body)
-            await attempts.failed(failure)
-            request = request if again is None else await again()
+
+        def read(response: HttpResponse, body: bytes) -> Answered:
+            return Answered(headers=response.headers, body=body)
+
+        return await self._repeat(request, self._asked(""), read, again=again)
 
     async def call(
         self, method: str, url: str, kind: type[Message], body: bytes = b"", *, model: str = "", repeats: bool = True
@@ -201,7 +192,8 @@ class Connection:
 
         Args:
             method: `"GET"`, `"POST"`, `"PATCH"` or `"DELETE"`.
-            url: Below the version, with its query: `"batches/x"`; or a whole address at the same host.
+            url: Below the version, with its query: `"batches/x"`; or a whole address. The headers of the client, its
+                key among them, go along to its own host only.
             kind: The message that is answered. An empty answer to a DELETE counts as `{}`.
             body: JSON.
             model: The model it is about, for error messages.
@@ -221,32 +213,52 @@ class Connection:
         *,
         repeats: bool = True,
     ) -> Message:
-        """Return a whole answer, asking again as long as that makes sense."""
-        settings = self._settings
-        attempts = Attempts(settings.retry, settings.budget, on_retry, asked, renews=settings.token is not None)
-        while True:
-            try:
-                answer = await self._ask_once(request, asked, kind)
-            except GeminiError as error:
-                failure = error
-            else:
-                attempts.succeeded()
-                return answer
-            if not repeats and not (isinstance(failure, StatusError) and failure.status in _REFUSED):
-                raise attempts.over(failure)
-            await attempts.failed(failure)
+        """Return a message."""
 
-    async def _ask_once(self, request: HttpRequest, asked: Asked, kind: type[Message]) -> Message:
-        async with self._answer(request, asked) as response:
-            body = await read_body(response, self._settings.max_response_bytes)
+        def read(response: HttpResponse, body: bytes) -> Message:
             if request.method == "DELETE" and not body.strip():
                 body = b"{}"
             return parse_answer(kind, body, response, asked)
 
+        return await self._repeat(request, asked, read, on_retry, repeats=repeats)
+
+    async def _repeat(
+        self,
+        request: HttpRequest,
+        asked: Asked,
+        read: Callable[[HttpResponse, bytes], Whole],
+        on_retry: OnRetry | None = None,
+        *,
+        again: Callable[[], Awaitable[HttpRequest]] | None = None,
+        repeats: bool = True,
+    ) -> Whole:
+        """Return what `read` makes of a whole answer, asking again as long as that makes sense."""
+        attempts = self._attempts(asked, on_retry)
+        while True:
+            try:
+                async with self._answer(request, asked) as response:
+                    whole = read(response, await read_body(response, self._settings.max_response_bytes))
+            except GeminiError as error:
+                failure = error
+            else:
+                attempts.succeeded()
+                return whole
+            if not repeats and not (isinstance(failure, StatusError) and failure.status in _REFUSED):
+                raise attempts.over(failure)
+            await attempts.failed(failure)
+            request = request if again is None else await again()
+
+    def _attempts(self, asked: Asked, on_retry: OnRetry | None) -> Attempts:
+        settings = self._settings
+        return Attempts(settings.retry, settings.budget, on_retry, asked, renews=settings.token is not None)
+
     @asynccontextmanager
     async def _answer(self, request: HttpRequest, asked: Asked) -> AsyncGenerator[HttpResponse, None]:
-        """Send one request; inside the block there is an answer with a good status."""
-        token = self._settings.token if self._is_ours(request.url) else None
+        """Send one request, to the client's host with its headers; inside the block the answer has a good status."""
+        is_ours = self._is_ours(request.url)
+        token = self._settings.token if is_ours else None
+        headers = {**(self._settings.headers if is_ours else {}), **request.headers}
+        request = HttpRequest(method=request.method, url=request.url, headers=headers, body=request.body)
         await checkpoint_if_cancelled()  # a run that is over sends nothing
         request = request if token is None else await token.sign(request)
         begun = anyio.current_time()
@@ -262,7 +274,7 @@ class Connection:
             raise
 
     def _is_ours(self, url: str) -> bool:
-        """Whether the key and tokens may go there."""
+        """Whether the headers of the client may go there, its key among them."""
         return urlsplit(url)[:2] == urlsplit(self._settings.root)[:2]
 
     def _asked(self, model: str) -> Asked:
@@ -280,7 +292,7 @@ class Connection:
 
     def _request(self, method: str, place: str, body: bytes = b"") -> HttpRequest:
         url = place if place.startswith(("https://", "http://")) else f"{self._settings.root}/{place}"
-        return HttpRequest(method=method, url=url, headers=self._settings.headers, body=body)
+        return HttpRequest(method=method, url=url, headers={}, body=body)
 
 
 def _interrupted(error: GeminiError, partial: str) -> GeminiError:

@@ -40,7 +40,7 @@ from agentkit.errors import (
 )
 from agentkit.retry import Retry
 from agentkit.transport import HttpRequest, HttpResponse, HttpxTransport, Transport
-from agentkit.wire import GenerateContentRequest, user_text
+from agentkit.wire import GenerateContentRequest, WireModel, user_text
 from tests.faultserver import (
     STREAM_HEAD,
     FaultServer,
@@ -1015,6 +1015,18 @@ def test_a_client_shows_where_it_asks_and_never_the_key() -> None:
 def test_a_client_cannot_be_pickled(way: Callable[[object], object]) -> None:
     with pytest.raises(TypeError, match="holds an API key"):
         way(GeminiClient(api_key=KEY))
+
+
+@pytest.mark.parametrize("options", [{}, {"bearer": True}, {"headers": {"x-tenant": "sesame"}}])
+async def test_the_key_goes_to_the_clients_own_host_only(options: dict[str, Any]) -> None:
+    with FaultServer(answer({})) as elsewhere, FaultServer(answer({})) as server:
+        async with client_for(server, **options).connect() as connection:
+            for url in (f"{server.url}/v1beta/x", f"{elsewhere.url}/v1beta/x"):
+                await connection.call("GET", url, WireModel)
+
+    [here], [there] = server.requests, elsewhere.requests
+    assert "sesame" in str(here.headers)
+    assert "sesame" not in str(there.headers)
 
 
 # -- Pools, loops and cancellation -------------------------------------------------------------------------------------
