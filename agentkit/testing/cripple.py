@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal, cast, get_args
 
-from agentkit.testing.door import Address
+from agentkit.testing.door import Address, bearer_of
 from agentkit.testing.envelope import HttpError
 from agentkit.testing.finding import Backend, Finding, make_finding
 from agentkit.testing.lenient import as_list, as_object
@@ -46,11 +46,18 @@ class Crippled:
         """Tell whether an address leads nowhere here."""
         return any(kind in self._kinds and address.resource in hidden for kind, hidden in _HIDDEN.items())
 
-    def headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the headers that are looked at for a key."""
+    def credentials(
+        self, headers: Mapping[str, str], query: Mapping[str, str]
+    ) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Return the headers and the query that whoever judges the key is shown.
+
+        A gateway that looks for it in `Authorization` alone hands it on as the service behind it wants it: Google's
+        endpoint takes no key as bearer.
+        """
         if "only_bearer" not in self._kinds:
-            return headers
-        return {name: value for name, value in headers.items() if name != "x-goog-api-key"}
+            return headers, query
+        bearer = bearer_of(headers)
+        return {"x-goog-api-key": bearer} if bearer else {}, {}
 
     def body(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return what arrives of a request."""

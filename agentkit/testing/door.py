@@ -8,7 +8,7 @@ from typing import Final, Literal, cast
 from agentkit.testing.envelope import HttpError, refusal
 from agentkit.testing.finding import Profile
 
-__all__ = ["ASKING", "KEY_HEADERS", "Address", "check_key", "read_address"]
+__all__ = ["ASKING", "KEY_HEADERS", "Address", "bearer_of", "check_key", "read_address"]
 
 ASKING: Final = frozenset({"generateContent", "streamGenerateContent", "countTokens"})
 """The methods that are asked of a model."""
@@ -104,6 +104,12 @@ def _method(verb: str, found: re.Match[str]) -> str | None:
     return None
 
 
+def bearer_of(headers: Mapping[str, str]) -> str:
+    """Return what stands in `Authorization: Bearer ...`; empty for nothing."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
 def check_key(
     headers: Mapping[str, str], query: Mapping[str, str], *, profile: Profile, keys: Set[str] | None
 ) -> HttpError | None:
@@ -115,8 +121,7 @@ def check_key(
         profile: Who judges.
         keys: The keys that exist; `None` takes any.
     """
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    bearer = bearer_of(headers)
     key = headers.get("x-goog-api-key") or query.get("key") or ""
     if profile == "google":
         return _check_google_key(key, bearer, keys)

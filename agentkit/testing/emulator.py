@@ -179,8 +179,8 @@ class Emulator:
         asked = self._record(exchange, address, exchange.body) if address.method in ASKING else None
         # The address of an upload that has begun is a credential itself.
         has_key = address.resource == "upload" and "upload_id" in exchange.query
-        headers = self._crippled.headers(exchange.headers)
-        if not has_key and (error := check_key(headers, exchange.query, profile=self.profile, keys=self._keys)):
+        headers, query = self._crippled.credentials(exchange.headers, exchange.query)
+        if not has_key and (error := check_key(headers, query, profile=self.profile, keys=self._keys)):
             raise Refused(error)
         if address.resource == "batches" or address.method == "batchGenerateContent":
             await exchange.send_json(200, await self._batch(exchange, address))

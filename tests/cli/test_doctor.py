@@ -185,11 +185,12 @@ def test_a_fault_of_a_gateway_is_told_and_learned_and_nothing_else_is(
     assert not exam.lacking
 
 
-def test_a_gateway_that_takes_keys_only_as_bearer_is_examined_that_way() -> None:
-    with endpoint("comet", cripple=["only_bearer"]) as emulator:
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_gateway_that_takes_keys_only_as_bearer_is_examined_that_way(profile: Profile) -> None:
+    with endpoint(profile, cripple=["only_bearer"]) as emulator:
         exam = examined(emulator)
 
-    assert verdicts(exam) == COMET | {"key as x-goog-api-key": "no"}
+    assert verdicts(exam) == PROFILES[profile] | {"key as x-goog-api-key": "no", "key as bearer": "yes"}
     assert exam.capabilities.auth == ("bearer",)
     assert exam.capabilities.bearer
 

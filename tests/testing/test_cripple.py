@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from agentkit.testing import Cripple, Emulator, call, error, text
+from agentkit.testing.finding import Profile
 from tests.testing.asking import generate, send
 from tests.testing.requests_made import WEATHER, ask, user
 
@@ -115,14 +116,20 @@ async def test_an_address_that_is_not_there_leads_to_a_page(kind: Cripple, path:
     assert (there.status_code, there.text.startswith("<!DOCTYPE html>")) == (404, True)
 
 
-async def test_only_bearer_does_not_look_at_the_usual_header() -> None:
-    emulator = Emulator(profile="comet", api_keys={"k"}, cripple=["only_bearer"], brain=lambda _: [{"text": "Hi."}])
-    path = "/v1beta/models/gemini-3.8-flash:generateContent"
+@pytest.mark.parametrize(("profile", "refusal"), [("google", 403), ("vertex", 401), ("comet", 401)])
+async def test_only_bearer_takes_the_key_there_and_nowhere_else(profile: Profile, refusal: int) -> None:
+    emulator = Emulator(profile=profile, api_keys={"k"}, cripple=["only_bearer"], brain=lambda _: [{"text": "Hi."}])
+    path = ("/v1/publishers/google" if profile == "vertex" else "/v1beta") + "/models/gemini-3.8-flash:generateContent"
 
-    usual = await send(emulator, "POST", path, ask(), key={"x-goog-api-key": "k"})
     bearer = await send(emulator, "POST", path, ask(), key={"authorization": "Bearer k"})
+    both = await send(emulator, "POST", path, ask(), key={"authorization": "Bearer k", "x-goog-api-key": "other"})
+    header = await send(emulator, "POST", path, ask(), key={"x-goog-api-key": "k"})
+    query = await send(emulator, "POST", f"{path}?key=k", ask(), key={})
+    wrong = await send(emulator, "POST", path, ask(), key={"authorization": "Bearer wrong"})
 
-    assert (usual.status_code, bearer.status_code) == (401, 200)
+    assert (bearer.status_code, both.status_code) == (200, 200)
+    assert (header.status_code, query.status_code) == (refusal, refusal)
+    assert wrong.status_code in (400, 401)
 
 
 async def test_every_way_to_cripple_is_described() -> None:
