@@ -1,5 +1,6 @@
 """Downloads one file over HTTP, within limits. No key and no header of the caller's ever goes along."""
 
+import ipaddress
 from collections.abc import Mapping
 from contextlib import aclosing
 from urllib.parse import urljoin, urlsplit
@@ -10,8 +11,10 @@ from agentkit._frozen import frozen
 from agentkit.errors import ConfigurationError, GeminiError, MediaFailed
 from agentkit.transport import HttpRequest, HttpResponse, HttpxTransport, Timeouts
 
-__all__ = ["Downloaded", "download", "next_address"]
+__all__ = ["Downloaded", "download", "nearness"]
 
+_NEAREST = 2
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")  # an IPv4 address stands in the last four bytes (RFC 6052)
 _REDIRECTS = 5
 _MOVED = (301, 302, 303, 307, 308)
 _HEADERS: Mapping[str, str] = {"user-agent": "agentkit", "accept": "*/*"}
@@ -34,7 +37,9 @@ class Downloaded:
 async def download(url: str, *, max_bytes: int, timeout_s: float) -> Downloaded:
     """Return the file at an https address; plain http is taken on this machine only.
 
-    At most five redirects are followed, none of them to plain http, and none from elsewhere to this machine.
+    At most five redirects are followed, none of them to plain http, and none that leads nearer: from elsewhere to this
+    machine, or from the public net into a private one, where services trust whoever can reach them. What counts is the
+    address that is connected to, whatever the names said; through a proxy, the proxy decides.
 
     Raises:
         ConfigurationError: The address is none that may be asked, or a limit is none.
@@ -43,21 +48,56 @@ async def download(url: str, *, max_bytes: int, timeout_s: float) -> Downloaded:
     _check(url)
     if not is_whole(max_bytes) or max_bytes < 1 or not is_number(timeout_s) or timeout_s <= 0:
         raise ConfigurationError(f"max_bytes={max_bytes!r}, timeout_s={timeout_s!r}: give numbers above 0.")
-    transport = HttpxTransport(timeouts=Timeouts(first_byte_s=timeout_s, between_chunks_s=timeout_s, total_s=timeout_s))
+    timeouts = Timeouts(first_byte_s=timeout_s, between_chunks_s=timeout_s, total_s=timeout_s)
+    allowed = _NEAREST
     try:
         for _ in range(_REDIRECTS + 1):
-            async with transport.send(HttpRequest(method="GET", url=url, headers=_HEADERS)) as response:
+            visit = _Visit(url, allowed)
+            # A pool for each: a connection that is kept from before would not be judged again.
+            async with (
+                aclosing(HttpxTransport(timeouts=timeouts, on_connect=visit.judge)) as transport,
+                transport.send(HttpRequest(method="GET", url=url, headers=_HEADERS)) as response,
+            ):
                 if response.status not in _MOVED:
                     data = await _read(response, url, max_bytes)
                     return Downloaded(data=data, content_type=_type_of(response), name=_name_of(url))
-                url = next_address(url, response.headers.get("location", ""))
+                url, allowed = _next_address(url, response.headers.get("location", "")), visit.nearness
         raise MediaFailed(shown_address(url), f"it was redirected more than {_REDIRECTS} times")
     except GeminiError as error:
         failed = MediaFailed(shown_address(url), str(error))
         failed.retryable = error.retryable
         raise failed from error
-    finally:
-        await transport.aclose()
+
+
+class _Visit:
+    """One server on the way, which may be as near as the one before, and no nearer."""
+
+    def __init__(self, url: str, allowed: int) -> None:
+        self._url, self._allowed = url, allowed
+        self.nearness = 0  # as long as nothing is known, which it never is of servers behind a proxy
+
+    def judge(self, address: str) -> None:
+        """Learn where the server is.
+
+        Raises:
+            MediaFailed: Nearer than is allowed.
+        """
+        self.nearness = nearness(address)
+        if self.nearness > self._allowed:
+            where = "is this machine" if self.nearness == _NEAREST else "is not of the public net"
+            reason = f"a redirect from elsewhere led here, which is not followed: {address} {where}"
+            raise MediaFailed(shown_address(self._url), reason)
+
+
+def nearness(address: str) -> int:
+    """Return how near an IP address is: 2 for this machine, 1 for what is not of the public net, 0 for all others."""
+    found = ipaddress.ip_address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        translated = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in _TRANSLATED else None
+        found = translated or found.ipv4_mapped or found.sixtofour or found
+    if found.is_loopback or found.is_unspecified:
+        return _NEAREST
+    return 0 if found.is_global else 1
 
 
 def _check(url: str) -> None:
@@ -77,11 +117,11 @@ def _check(url: str) -> None:
         )
 
 
-def next_address(url: str, location: str) -> str:
+def _next_address(url: str, location: str) -> str:
     """Return where a redirect leads.
 
     Raises:
-        MediaFailed: To what may not be asked, or from elsewhere to this machine: its services trust whoever is on it.
+        MediaFailed: To what may not be asked.
     """
     refusal = MediaFailed(shown_address(url), "it redirects to an address that is not followed")
     try:
@@ -89,8 +129,7 @@ def next_address(url: str, location: str) -> str:
         _check(target)
     except (ValueError, ConfigurationError):
         raise refusal from None
-    leads_here = is_loopback(urlsplit(target).hostname or "") and not is_loopback(urlsplit(url).hostname or "")
-    if not location or leads_here:
+    if not location:
         raise refusal
     return target
 

@@ -116,7 +116,8 @@ class MediaFailed(AgentKitError):
         self.what, self.reason = what, reason
 
     def __str__(self) -> str:
-        return f"{self.what!r} cannot be used: {self.reason.rstrip('.')}."
+        stop = "" if self.reason.endswith((".", "?")) else "."
+        return f"{self.what!r} cannot be used: {self.reason}{stop}"
 
 
 class GeminiError(AgentKitError):

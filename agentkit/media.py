@@ -128,7 +128,9 @@ class Media:
         """Download a file over https, to send its bytes. No key goes along.
 
         Args:
-            url: An https address (http on this machine only). Redirects to anything else are not followed.
+            url: An https address (http on this machine only). Redirects to anything else are not followed, nor from
+                elsewhere to this machine, nor from the public net into a private one (through a proxy, the proxy
+                decides). The address itself may be in either: check one that a stranger or a model wrote before.
             mime_type: Where the content does not tell it.
             max_bytes: The largest file; above 75 MiB none can be sent.
             timeout_s: For all of it.

@@ -121,15 +121,26 @@ class Timeouts:
 
 
 class HttpxTransport:
-    """A pool of HTTP/1.1 connections.
+    """A pool of HTTP/1.1 connections. Redirects are not followed.
 
-    Redirects are not followed. Proxies and `SSL_CERT_FILE` are taken from the environment unless `trust_env` is
-    False; loopback is never asked through a proxy.
+    Args:
+        timeouts: How long it waits.
+        trust_env: Whether proxies and `SSL_CERT_FILE` are taken from the environment; loopback is never asked through
+            a proxy.
+        on_connect: Called with the IP address of a server that was connected to, before anything is sent there; what
+            it raises ends the request. Proxies connect by themselves, and are not told of.
     """
 
-    def __init__(self, *, timeouts: Timeouts | None = None, trust_env: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        timeouts: Timeouts | None = None,
+        trust_env: bool = True,
+        on_connect: Callable[[str], object] | None = None,
+    ) -> None:
         self._timeouts = timeouts or Timeouts()
         self._trust_env = trust_env
+        self._on_connect = on_connect
         self._routes: dict[tuple[str, str], _Route] = {}
 
     @asynccontextmanager
@@ -175,9 +186,11 @@ class HttpxTransport:
         while True:
             is_new = False
 
-            async def trace(event: str, _facts: Mapping[str, object]) -> None:
+            async def trace(event: str, facts: Mapping[str, object]) -> None:
                 nonlocal is_new
                 is_new = is_new or event.endswith("connect_tcp.started")
+                if event.endswith("connect_tcp.complete") and self._on_connect is not None and not route.proxy:
+                    await _tell_address(cast(_Stream, facts["return_value"]), self._on_connect)
 
             waits = {"connect": self._timeouts.connect_s}
             outgoing = httpx.Request(
@@ -337,6 +350,26 @@ class _Body(httpx.AsyncByteStream):
         raise StopAsyncIteration
 
 
+class _Stream(Protocol):
+    """A connection as httpx has it."""
+
+    def get_extra_info(self, info: str) -> object: ...
+    async def aclose(self) -> None: ...
+
+
+async def _tell_address(stream: _Stream, on_connect: Callable[[str], object]) -> None:
+    """Call `on_connect`. If it raises, nobody else closes the connection: httpx does not have it yet."""
+    try:
+        server = cast(tuple[str, ...] | None, stream.get_extra_info("server_addr"))
+        if server is None:
+            raise ConnectionAbortedError("it was closed as soon as it was there")
+        on_connect(server[0])
+    except BaseException:
+        with anyio.move_on_after(_CLOSE_S, shield=True):
+            await stream.aclose()
+        raise
+
+
 async def _received(
     raw: AsyncGenerator[bytes, None], route: _Route, patience: _Patience, between_s: float
 ) -> AsyncGenerator[bytes, None]:
@@ -393,12 +426,12 @@ def _connect_failure(cause: BaseException, could_not: str) -> ConnectionFailed:
         reason = (cause.reason or str(cause)).replace("_", " ").lower()
         failed = ConnectionFailed(f"{could_not}: TLS failed ({reason}). Does the port speak https?")
     elif isinstance(cause, UnicodeError) or (isinstance(cause, socket.gaierror) and cause.errno in _NO_SUCH_HOST):
-        failed = ConnectionFailed(f"{could_not}: no host of this name was found. Check base_url and the network.")
+        failed = ConnectionFailed(f"{could_not}: no host of this name was found. Check the address and the network.")
     elif isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
         return ConnectionFailed(f"{could_not}: {cause.strerror}. Close some, or allow more (ulimit -n).")
     else:
         reason = (cause.strerror if isinstance(cause, OSError) else None) or str(cause) or type(cause).__name__
-        return ConnectionFailed(f"{could_not}: {reason}. Check base_url, the network and the proxy settings.")
+        return ConnectionFailed(f"{could_not}: {reason}. Check the address, the network and the proxy settings.")
     failed.retryable = False
     return failed
 

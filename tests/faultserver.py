@@ -327,6 +327,16 @@ def reset_after(*packets: bytes) -> Scenario:
     return scenario
 
 
+def tunnel(context: ssl.SSLContext) -> Scenario:
+    """What a proxy answers to CONNECT; the rest of the connection is TLS, to be answered by the scenarios after it."""
+
+    def scenario(peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        peer.socket = context.wrap_socket(peer.socket, server_side=True)
+
+    return scenario
+
+
 def then_drop(scenario: Scenario, drop: Callable[[Peer], None]) -> Scenario:
     """A good answer, and the connection, kept by the client, is dropped after it."""
 

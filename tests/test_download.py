@@ -1,14 +1,15 @@
 """Downloads of media: within limits, never with a key, never to where nobody meant to go."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentkit import ConfigurationError, Image, MediaFailed, Pdf
-from agentkit._download import next_address
+from agentkit._download import nearness
 from tests.certificates import make_certificate, server_context
-from tests.faultserver import FaultServer, answer, chunked, head, raw, silent, status
+from tests.faultserver import FaultServer, answer, chunked, head, raw, silent, status, tunnel
 from tests.media_files import PNG
 
 pytestmark = pytest.mark.anyio
@@ -112,14 +113,6 @@ async def test_a_failure_says_what_the_server_said(code: int, retryable: bool) -
     assert caught.value.retryable is retryable
 
 
-async def test_a_server_that_is_not_there_is_told() -> None:
-    with FaultServer() as server:
-        url = server.url
-
-    with pytest.raises(MediaFailed, match="Could not connect"):
-        await Image.fetch(f"{url}/a")
-
-
 @pytest.mark.parametrize(
     "url",
     [
@@ -149,9 +142,89 @@ async def test_a_limit_that_is_none_is_refused(limits: Any) -> None:
         await Image.fetch("https://x.example/a", **limits)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "a.localhost"])
-async def test_a_server_elsewhere_cannot_send_us_to_this_machine(host: str) -> None:
-    with pytest.raises(MediaFailed, match="not followed"):
-        next_address("https://x.example/a", f"http://{host}:8080/secrets")
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        pytest.param(
+            "http://127.0.0.1:1/a",
+            r"Could not connect.*Check the address, the network and the",
+            id="closed",
+        ),
+        pytest.param(f"https://{'a' * 64}.test/a", r"no host of this name was found\. Check the address and the network\.$", id="no-host"),
+    ],
+)
+async def test_a_server_that_cannot_be_reached_is_told_without_words_about_settings(url: str, said: str) -> None:
+    with pytest.raises(MediaFailed, match=said) as caught:
+        await Image.fetch(url)
 
-    assert next_address("https://x.example/a", "//cdn.example/b") == "https://cdn.example/b"
+    assert "base_url" not in str(caught.value)
+
+
+# -- Redirects from elsewhere ------------------------------------------------------------------------------------------
+
+FAR = "https://192.0.2.1"  # an address for documentation: only the proxy on this machine is asked
+
+
+@pytest.fixture
+def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultServer]:
+    """A server in the public net, behind a proxy; its answers are appended to its scenarios."""
+    certificate = make_certificate(tmp_path / "far.pem", address="192.0.2.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with FaultServer(tunnel(server_context(certificate))) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        yield proxy
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        pytest.param("http://127.0.0.1:{}/secrets", id="its-address"),
+        pytest.param("http://localhost:{}/secrets", id="its-name"),
+        pytest.param("https://127.1:{}/secrets", id="a-name-that-resolves-to-it"),
+        pytest.param("https://0:{}/secrets", id="the-unspecified-address"),
+    ],
+)
+async def test_a_server_elsewhere_cannot_send_us_to_this_machine(
+    far: FaultServer, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("no_proxy", "127.1,0")
+    with FaultServer(PIXEL) as here:
+        far.scenarios += (status(302, Location=target.format(here.port)),)
+
+        with pytest.raises(MediaFailed, match=r"which is not followed: (127\.0\.0\.1|0\.0\.0\.0) is this machine\.$"):
+            await Image.fetch(f"{FAR}/a.png")
+
+        assert not here.requests
+        assert here.nothing_is_open()
+
+
+async def test_nor_by_way_of_a_server_on_this_machine_that_was_asked_before(far: FaultServer) -> None:
+    with FaultServer(status(302, Location=f"{FAR}/a.png"), PIXEL) as here:
+        far.scenarios += (status(302, Location=f"{here.url}/secrets"),)
+
+        with pytest.raises(MediaFailed, match=r"127\.0\.0\.1 is this machine"):
+            await Image.fetch(f"{here.url}/start")
+
+        assert [asked.target for asked in here.requests] == ["/start"]
+
+
+async def test_a_server_on_this_machine_may_send_us_elsewhere(far: FaultServer) -> None:
+    far.scenarios += (PIXEL,)
+
+    with FaultServer(status(302, Location=f"{FAR}/a.png")) as here:
+        image = await Image.fetch(f"{here.url}/start")
+
+    assert (image.data, image.display_name) == (PNG, "a.png")
+
+
+@pytest.mark.parametrize(
+    ("address", "near"),
+    [
+        *((one, 2) for one in ("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "0.0.0.0", "::")),
+        *((one, 1) for one in ("10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1")),
+        *((one, 1) for one in ("fe80::1%eth0", "fd00::1", "::ffff:10.1.2.3", "64:ff9b::10.1.2.3", "2002:a01:203::1")),
+        *((one, 0) for one in ("8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::8.8.8.8")),
+    ],
+)
+async def test_an_address_tells_how_near_it_is(address: str, near: int) -> None:
+    assert nearness(address) == near

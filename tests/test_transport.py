@@ -96,7 +96,7 @@ async def test_nothing_listening_names_host_and_port() -> None:
 async def test_a_name_without_a_host_is_named_and_not_asked_again() -> None:
     """Fault matrix row 2: no label of a name may be longer than 63 characters, so no look-up leaves the machine."""
     with pytest.raises(
-        ConnectionFailed, match=r"no-such-host.*no host of this name was found\. Check base_url and the network\."
+        ConnectionFailed, match=r"no-such-host.*no host of this name was found\. Check the address and the network\."
     ) as caught:
         await fetch(f"http://no-such-host.{'a' * 64}.invalid")
 
@@ -499,6 +499,24 @@ async def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatc
         assert await fetch("http://far.test/x") == (200, b"through")
 
     assert proxy.requests[0].target == "http://far.test/x"
+
+
+async def test_the_address_of_a_server_is_told_before_anything_is_sent_there() -> None:
+    told: list[str] = []
+
+    def refuse(address: str) -> None:
+        told.append(address)
+        raise ConfigurationError("Not there.")
+
+    with FaultServer(answer(b"there")) as server:
+        transport = HttpxTransport(timeouts=SHORT, on_connect=refuse)
+        with pytest.raises(ConfigurationError, match="Not there"):
+            await fetch(f"http://localhost:{server.port}", transport)
+        await transport.aclose()
+
+        assert told == ["127.0.0.1"]
+        assert server.nothing_is_open()
+        assert not server.requests
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}", "http://localhost:{port}"])
