@@ -25,6 +25,7 @@ from anyio.lowlevel import checkpoint
 from agentkit import wire
 from agentkit._checks import check_kind, is_whole
 from agentkit._frozen import frozen
+from agentkit._log import get_logger
 from agentkit._tasks import task_group
 from agentkit.approval import Decision
 from agentkit.batches import Batch
@@ -39,14 +40,16 @@ __all__ = [
     "Outcome",
     "Outcomes",
     "Progress",
+    "Teller",
     "check_limit",
     "gather_outcomes",
     "open_outcomes",
     "read_jobs",
-    "tell",
 ]
 
 Out = TypeVar("Out")
+
+log = get_logger("many")
 
 
 @frozen
@@ -143,6 +146,26 @@ class Progress(Generic[Out]):
 
 OnProgress = Callable[[Progress[Out]], object]
 RunJob = Callable[[int, Job], Awaitable[RunResult[Out]]]
+
+
+class Teller(Generic[Out]):
+    """Tells the caller's function, which may be asynchronous, of progress. What it raises must not cost the runs."""
+
+    def __init__(self, on_progress: OnProgress[Out] | None) -> None:
+        check_kind("on_progress", on_progress, Callable | None, "a function")
+        self._on_progress = on_progress
+
+    async def __call__(self, progress: Progress[Out]) -> None:
+        """Call the function; after its first exception, which is logged, never again."""
+        if self._on_progress is None:
+            return
+        try:
+            told = self._on_progress(progress)
+            if inspect.isawaitable(told):
+                await told
+        except Exception as error:
+            self._on_progress = None
+            log.warning("progress.failed", error=type(error).__name__, done=progress.done)
 
 
 class Outcomes(Generic[Out]):
@@ -261,12 +284,12 @@ async def gather_outcomes(
     opening: AbstractAsyncContextManager[Outcomes[Out]], on_progress: OnProgress[Out] | None
 ) -> list[Outcome[Out]]:
     """Return all outcomes in the order of the prompts, telling of each as it comes."""
-    check_kind("on_progress", on_progress, Callable | None, "a function")
+    tell = Teller(on_progress)
     found: list[Outcome[Out]] = []
     async with opening as outcomes:
         async for outcome in outcomes:
             found.append(outcome)
-            await tell(on_progress, outcomes.progress)
+            await tell(outcomes.progress)
     return sorted(found, key=lambda outcome: outcome.index)
 
 
@@ -274,13 +297,6 @@ def check_limit(limit: object) -> None:
     """Refuse what is no number of runs at once."""
     if not is_whole(limit) or limit < 1:
         raise ConfigurationError(f"limit={limit!r} is no number of runs at once. Give 1 or more.")
-
-
-async def tell(on_progress: OnProgress[Out] | None, progress: Progress[Out]) -> None:
-    """Call the caller's function, which may be asynchronous."""
-    told = None if on_progress is None else on_progress(progress)
-    if inspect.isawaitable(told):
-        await told
 
 
 async def read_jobs(prompts: object) -> list[Job]:

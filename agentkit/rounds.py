@@ -24,11 +24,11 @@ from agentkit.many import (
     OnProgress,
     Outcome,
     Progress,
+    Teller,
     check_limit,
     gather_outcomes,
     open_outcomes,
     read_jobs,
-    tell,
 )
 from agentkit.result import RunResult
 from agentkit.run import Ask
@@ -62,6 +62,7 @@ async def run_rounds(
     check_kinds("batches", names, str, "the name of a batch")
     check_wait(poll_s, deadline_s)
     check_limit(limit)
+    tell = Teller(on_progress)
     jobs = await read_jobs(prompts)
     latest: Progress[Out] = Progress(total=len(jobs))
     one_at_a_time = anyio.Lock()
@@ -70,11 +71,11 @@ async def run_rounds(
         nonlocal latest
         latest = progress
         async with one_at_a_time:
-            await tell(on_progress, progress)
+            await tell(progress)
 
     async def tell_batch(batch: Batch) -> None:
         async with one_at_a_time:
-            await tell(on_progress, replace(latest, batch=batch, outcome=None))
+            await tell(replace(latest, batch=batch, outcome=None))
 
     async def hand_in(name: str, model: str, asks: Sequence[_Asking]) -> list[BatchAnswer]:
         keys = [str(ask.index) for ask in asks]

@@ -55,7 +55,8 @@ class RunsMany(ABC, Generic[Deps, Out]):
             limit: How many runs go on at once.
             deps: As for `run`, for all of them.
             client: As for `run`.
-            on_progress: Called, and awaited if need be, after each run with the `Progress`.
+            on_progress: Called, and awaited if need be, after each run with the `Progress`. Once it raises, that is
+                logged as a warning, it is called no more, and the runs go on: no outcome is lost.
             stop_on_error: Begin no further run after the first error; those under way go on to their ends.
         """
         opening = self.run_each(prompts, limit=limit, deps=deps, client=client, stop_on_error=stop_on_error)
@@ -106,7 +107,7 @@ class RunsMany(ABC, Generic[Deps, Out]):
             limit: How many runs work at once between two batches.
             deps: As for `run`, for all of them.
             client: As for `run`.
-            on_progress: Called with the `Progress` after each run, and each time a batch was asked for.
+            on_progress: As for `run_many`; called also each time a batch was asked for.
             display_name: Names the batches for people.
             poll_s: Seconds between two questions whether a batch has ended.
             deadline_s: Seconds to wait for one batch. After that its runs end with `DeadlineExceeded`.

@@ -311,6 +311,8 @@ async def test_a_client_that_is_none_is_refused_before_sending(echoing: Emulator
 async def test_what_cannot_be_told_of_progress_is_refused_before_sending(echoing: Emulator, on_progress: Any) -> None:
     with pytest.raises(ConfigurationError, match="on_progress must be a function"):
         await agent_for(echoing).run_many(["hi"], on_progress=on_progress)
+    with pytest.raises(ConfigurationError, match="on_progress must be a function"):
+        await agent_for(echoing).run_batch(["hi"], on_progress=on_progress)
 
     assert not echoing.asked
 
@@ -371,12 +373,38 @@ async def test_a_block_that_reads_nothing_ends_at_once(echoing: Emulator, raises
     assert len(echoing.requests) <= 2
 
 
-async def test_what_on_progress_raises_leaves_as_itself(echoing: Emulator) -> None:
-    async def tell(progress: Progress[str]) -> None:
-        await anyio.sleep(0)
-        raise LookupError("mine")
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "after a wait"])
+async def test_what_on_progress_raises_costs_no_outcome_and_is_logged_once(
+    echoing: Emulator, caplog: pytest.LogCaptureFixture, waits: bool
+) -> None:
+    told: list[int] = []
 
-    with pytest.raises(LookupError, match="mine"):
+    def tell(progress: Progress[str]) -> object:
+        told.append(progress.done)
+        return tell_later(progress) if waits else fail(progress)
+
+    async def tell_later(progress: Progress[str]) -> None:
+        await anyio.sleep(0)
+        fail(progress)
+
+    def fail(progress: Progress[str]) -> None:
+        if progress.done == 2:
+            raise LookupError("mine")
+
+    with caplog.at_level("WARNING", "agentkit"):
+        outcomes = await agent_for(echoing).run_many(["a", "b", "c", "d"], on_progress=tell)
+
+    assert [outcome.output for outcome in outcomes] == ["A", "B", "C", "D"]
+    assert told == [1, 2]
+    assert [record.getMessage() for record in caplog.records] == ["progress.failed error='LookupError' done=2"]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit])
+async def test_who_ends_the_program_in_on_progress_is_obeyed(echoing: Emulator, end: type[BaseException]) -> None:
+    def tell(progress: Progress[str]) -> None:
+        raise end
+
+    with pytest.raises(end):
         await agent_for(echoing).run_many(["a", "b"], on_progress=tell)
 
 

@@ -234,6 +234,21 @@ async def test_a_batch_that_an_earlier_process_handed_in_is_waited_for(towns: Em
     assert [batch.requests for batch in await agent_for(towns).client.batches.list()] == [1, 2]
 
 
+async def test_what_on_progress_raises_costs_no_outcome(towns: Emulator, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Progress[str]] = []
+
+    def tell(progress: Progress[str]) -> None:
+        told.append(progress)
+        raise LookupError("mine")
+
+    with caplog.at_level("WARNING", "agentkit"):
+        outcomes = await agent_for(towns).run_batch(["Oslo", "hi"], poll_s=0.001, on_progress=tell)
+
+    assert said(outcomes) == ["It is 4000.", "Hello."]
+    assert len(told) == 1
+    assert [record.event for record in caplog.records] == ["progress.failed"]  # type: ignore[attr-defined]
+
+
 async def test_requests_that_do_not_fit_into_one_batch_are_handed_in_as_several() -> None:
     long = "x" * 3_900_000
     with serve(Emulator(brain=lambda _: reply(text("read")))) as emulator:
