@@ -13,7 +13,7 @@ from agentkit._frozen import frozen
 from agentkit.errors import ConfigurationError
 from agentkit.models import ModelFacts, facts, resolve_thinking
 
-__all__ = ["GenerationSettings", "Safety", "ServiceTier", "Settings", "read_settings"]
+__all__ = ["GenerationSettings", "Safety", "ServiceTier", "Settings", "python_name", "read_settings"]
 
 SafetyLevel = Literal["off", "none", "high", "medium", "low"]
 ServiceTier = Literal["standard", "flex", "priority"]
@@ -84,7 +84,7 @@ class Settings:
     def notes(self, model: str) -> list[str]:
         """Return, in sentences, where `model` gets something else than was asked for."""
         notes = [self._thinking(model)[1]]
-        ignored = [_python_name(name) for name in ("temperature", "topP", "topK") if name in self.generation]
+        ignored = [python_name(name) for name in ("temperature", "topP", "topK") if name in self.generation]
         if ignored and facts(model).sampling_ignored:
             notes.append(f"{model!r} takes no notice of {', '.join(ignored)}.")
         budget = self.generation.get("thinkingConfig", {}).get("thinkingBudget")
@@ -182,7 +182,7 @@ def _read_generation(given: Mapping[str, Any], options: Iterable[str]) -> dict[s
     names = GenerationSettings.__annotations__
     for name, value in given.items():
         if name not in names:  # what Python itself says, and row 121 of the fault matrix asks for
-            near = difflib.get_close_matches(_python_name(name), options, n=1)
+            near = difflib.get_close_matches(python_name(name), options, n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""
             raise TypeError(f"Agent.__init__() got an unexpected keyword argument {name!r}{hint}")
         if getattr(wire.GenerationConfig.parse({name: value}), name) is None:
@@ -251,7 +251,7 @@ _VERTEX_ONLY = ("audio_timestamp", "routing_config", "model_selection_config")
 
 
 def _check_endpoint(settings: Settings, endpoint: EndpointKind) -> None:
-    given = {*map(_python_name, settings.generation), *map(_python_name, settings.others)}
+    given = {*map(python_name, settings.generation), *map(python_name, settings.others)}
     strangers = {"google": _VERTEX_ONLY, "vertex": _GOOGLE_ONLY, "comet": _GOOGLE_ONLY, "other": ()}[endpoint]
     if wrong := sorted(given.intersection(strangers)):
         where = "Vertex" if endpoint == "google" else "Google's own endpoint"
@@ -341,5 +341,6 @@ def _wire_name(name: str) -> str:
     return _SNAKE.sub(lambda found: found[1].upper(), name)
 
 
-def _python_name(name: str) -> str:
+def python_name(name: str) -> str:
+    """Return a name of the wire as a parameter has it: `temperature`, `top_p`."""
     return re.sub(r"[A-Z]", lambda found: f"_{found[0].lower()}", name)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, Unpack, cast, get_args, overload
 
 from agentkit import wire
 from agentkit._checks import check_choice, check_kind, check_kinds, is_number, is_whole
+from agentkit._extra import refuse_said_twice
 from agentkit._log import get_logger
 from agentkit._settings import GenerationSettings, Safety, ServiceTier, read_settings
 from agentkit.approval import Decision
@@ -104,7 +105,7 @@ class Agent(RunsMany[Deps, Out]):
         labels: For the bill: at most 63 lower-case letters, digits, `_` and `-` each.
         store: Whether the service may log the request; Google's endpoint only.
         extra: Merged into each request as it stands, for fields that are not known here yet:
-            `{"generationConfig": {"newField": 1}}`.
+            `{"generationConfig": {"newField": 1}}`. What another parameter says, too, is refused.
         combine: Where the model or the endpoint cannot combine Gemini's own tools with functions: `"auto"` declares a
             function for each (`search_web`, `run_code`, ...) that makes a side request with the tool alone and keeps
             its sources, code and images; `"together"` raises `ConfigurationError` instead.
@@ -221,6 +222,17 @@ class Agent(RunsMany[Deps, Out]):
             options=("output", *AgentOptions.__annotations__),
         )
         self.output.refuse_second_format(settings.generation)
+        refuse_said_twice(
+            settings,
+            model=model,
+            instructions=instructions or None,
+            tools=tools or None,
+            tool_choice=tool_choice,
+            output=self.output.reader,
+            speech=speech,
+            aspect_ratio=aspect_ratio,
+            image_size=image_size,
+        )
         config = media_config(
             models,
             self.output.media,

@@ -27,7 +27,7 @@ FLOORS = (
         *("batches", "builtin", "cited", "events", "fallback", "foreign", "state", "transport"),
         *("_attempts", "_intake", "_nesting", "_settings", "_signature"),
     ),
-    ("caches", "combination", "repeats", "schema", "_answer", "_download", "_token", "_vertex"),
+    ("caches", "combination", "repeats", "schema", "_answer", "_download", "_extra", "_token", "_vertex"),
     ("media",),
     ("executed", "media_output", "prompt", "_upload"),
     ("files", "tool_media"),

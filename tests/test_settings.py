@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agentkit import Agent, ConfigurationError, GeminiClient
+from agentkit import Agent, Audio, ConfigurationError, GeminiClient, Image, Speech
 from agentkit.models import known_models
 from agentkit.testing import Emulator, text
 from agentkit.testing.rules import check_request
@@ -218,7 +218,7 @@ async def test_extra_is_merged_into_every_request(emulator: Emulator, client: Ge
     for _ in range(2):
         emulator.reply(text("Hello."))
     extra = {"generationConfig": {"seed": 7, "topP": 0.1}, "cachedContent": None}
-    agent = Agent(MODEL, client=client, temperature=0, top_p=0.9, instructions="Be brief.", extra=extra)
+    agent = Agent(MODEL, client=client, temperature=0, instructions="Be brief.", extra=extra)
 
     result = await agent.run("Hi.")
     await agent.run("Again.", history=result.contents)
@@ -239,6 +239,88 @@ async def test_an_unknown_field_in_extra_reaches_the_service(emulator: Emulator,
         await Agent(MODEL, client=client, extra={"generationConfig": {"newField": 1}}).run("Hi.")
 
     assert emulator.requests[0]["generationConfig"] == {"newField": 1}
+
+
+def place() -> str:
+    """Where we are."""
+    return "Oslo"
+
+
+SAID_TWICE = [
+    pytest.param({"tool_choice": "any"}, "toolConfig.functionCallingConfig", {"mode": "NONE"}, id="a-mode"),
+    pytest.param({"tool_choice": ["place"]}, "toolConfig.functionCallingConfig", {"newField": 1}, id="beside-a-mode"),
+    pytest.param({"temperature": 0}, "generationConfig.temperature", 1, id="a-setting-that-is-0"),
+    pytest.param({"top_p": 0.9}, "generationConfig.topP", 0.9, id="a-setting-in-equal-words"),
+    pytest.param({"thinking": "low"}, "generationConfig.thinkingConfig.thinkingLevel", "HIGH", id="thinking"),
+    pytest.param({"thinking": 0}, "generationConfig.thinkingConfig.thinkingBudget", 5, id="a-budget"),
+    pytest.param(
+        {"include_thoughts": True}, "generationConfig.thinkingConfig.includeThoughts", False, id="thoughts-shown"
+    ),
+    pytest.param(
+        {"thinking_config": {"thinking_level": "LOW"}},
+        "generationConfig.thinkingConfig.thinkingLevel",
+        "HIGH",
+        id="within-an-object",
+    ),
+    pytest.param({"thinking_config": {"thinking_level": "LOW"}}, "generationConfig", 5, id="around-an-object"),
+    pytest.param({"safety": "high"}, "safetySettings", [], id="safety"),
+    pytest.param({"service_tier": "flex"}, "serviceTier", "standard", id="a-tier"),
+    pytest.param({"labels": {"team": "a"}}, "labels.team", "b", id="a-label"),
+    pytest.param({"store": False}, "store", True, id="no-to-logs"),
+    pytest.param({"cached_content": "cachedContents/a"}, "cachedContent", "cachedContents/b", id="a-cache"),
+    pytest.param({"instructions": "Be brief."}, "systemInstruction", {"parts": []}, id="instructions"),
+    pytest.param({"tools": [place]}, "tools", [{"newTool": {}}], id="tools"),
+    pytest.param({"output": int}, "generationConfig.responseMimeType", "text/plain", id="a-type"),
+    pytest.param({"output": Audio, "speech": Speech("Kore")}, "generationConfig.speechConfig", {}, id="a-voice"),
+    pytest.param(
+        {"output": Image, "aspect_ratio": "1:1"}, "generationConfig.imageConfig.aspectRatio", "16:9", id="a-ratio"
+    ),
+    pytest.param({"output": Image, "image_size": "1K"}, "generationConfig.imageConfig.imageSize", "2K", id="a-size"),
+    pytest.param({}, "model", "gemini-9-nova", id="another-model"),
+]
+
+
+@pytest.mark.parametrize(("options", "path", "value"), SAID_TWICE)
+def test_what_a_parameter_and_extra_both_say_is_refused_with_both_names(options: Any, path: str, value: object) -> None:
+    model = {Audio: "gemini-2.5-flash-preview-tts", Image: "gemini-3.1-flash-image-preview"}.get(
+        options.get("output"), MODEL
+    )
+    extra: Any = value
+    for name in reversed(path.split(".")):
+        extra = {name: extra}
+
+    with pytest.raises(ConfigurationError, match=f"^extra: '{path}' is said by {list(options or ['model'])[-1]}="):
+        Agent(model, **options, extra=extra)
+
+
+SAID_ONCE = [
+    pytest.param({"tool_choice": "any"}, {"toolConfig": {"retrievalConfig": {"languageCode": "no"}}}, id="no-mode"),
+    pytest.param({"thinking": "low"}, {"generationConfig": {"thinkingConfig": {"newField": 1}}}, id="a-new-field"),
+    pytest.param({"thinking_config": {"new_field": 1}}, {"generationConfig": {"thinkingConfig": {}}}, id="nothing"),
+    pytest.param({"labels": {"team": "a"}}, {"labels": {"app": "b"}}, id="another-label"),
+    pytest.param({"temperature": 0}, {"generationConfig": {"topK": 40}}, id="another-setting"),
+    pytest.param({"include_thoughts": False}, {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}),
+    pytest.param({"safety": ()}, {"safetySettings": []}, id="no-safety"),
+    pytest.param({"output": str}, {"generationConfig": {"responseMimeType": "text/plain"}}, id="plain-text"),
+]
+
+
+@pytest.mark.parametrize(("options", "extra"), SAID_ONCE)
+def test_what_extra_alone_says_may_stay(options: Any, extra: Any) -> None:
+    assert Agent(MODEL, **options, extra=extra).extra == extra
+
+
+@pytest.mark.anyio
+async def test_a_calling_mode_in_extra_alone_takes_the_place_of_the_usual_one(
+    emulator: Emulator, client: GeminiClient
+) -> None:
+    emulator.reply(text("Hello."))
+
+    await Agent(
+        MODEL, client=client, tools=[place], extra={"toolConfig": {"functionCallingConfig": {"mode": "NONE"}}}
+    ).run("Hi.")
+
+    assert emulator.requests[0]["toolConfig"] == {"functionCallingConfig": {"mode": "NONE"}}
 
 
 WRONG_KINDS = [
