@@ -342,7 +342,7 @@ def test_a_large_file_is_uploaded_asked_about_and_deleted(emulator: Emulator, tm
 
 
 def test_an_image_is_drawn_and_changed(emulator: Emulator, tmp_path: Path) -> None:
-    drawn = media(base64_of(PNG), "image/png")
+    drawn = media(PNG, "image/png")
     emulator.reply(drawn)
     emulator.reply(text("I made it dark."), drawn)
 
@@ -357,7 +357,7 @@ def test_an_image_is_drawn_and_changed(emulator: Emulator, tmp_path: Path) -> No
 
 def test_speech_is_saved_as_wav(emulator: Emulator, tmp_path: Path) -> None:
     for _ in range(2):
-        emulator.reply(media(base64_of(SAMPLES), RAW_SOUND))
+        emulator.reply(media(SAMPLES, RAW_SOUND))
 
     printed = run_example("speech", emulator, tmp_path)
 

@@ -106,7 +106,8 @@ def test_a_failure_that_another_model_may_not_have_falls_back(
 REASONS = [
     pytest.param(error(503), 4, "overload", id="overload"),
     pytest.param(error(500), 4, "overload", id="internal"),
-    pytest.param(error(404, GONE), 1, "not_found", id="not-found"),
+    pytest.param(error(404), 1, "not_found", id="not-found"),
+    pytest.param(error(404, gateway=True), 1, "not_found", id="not-found-by-a-gateway"),
     pytest.param(error(429), 4, "quota", id="quota"),
     pytest.param(error(429, quota="RequestsPerDayPerModel-FreeTier"), 1, "quota", id="quota-per-day-is-not-retried"),
 ]

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.anyio
 PAINTER = "gemini-3-pro-image"
 SPEAKER = "gemini-3.8-flash-tts"
 PROFILES: tuple[Profile, ...] = ("google", "vertex", "comet")
-DRAWN, PHOTO = media(base64_of(PNG), "image/png"), media(base64_of(JPEG), "image/jpeg")
-SPOKEN = media(base64_of(SAMPLES), RAW_SOUND)
+DRAWN, PHOTO = media(PNG, "image/png"), media(JPEG, "image/jpeg")
+SPOKEN = media(SAMPLES, RAW_SOUND)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -151,7 +151,7 @@ async def test_every_speaker_has_a_voice() -> None:
 
 
 async def test_sound_files_cannot_be_put_together() -> None:
-    wavs = [media(base64_of(b"RIFF" + bytes([number]) * 8), "audio/wav") for number in (1, 2)]
+    wavs = [media(b"RIFF" + bytes([number]) * 8, "audio/wav") for number in (1, 2)]
 
     async with FakeGemini(reply(*wavs)) as gemini:
         result = await Agent(SPEAKER, output=Audio).run("Say hello.", client=gemini.client)

@@ -21,6 +21,7 @@ from agentkit.testing.envelope import (
     Refused,
     error_of_failure,
     error_of_findings,
+    missing_model,
     model_not_found,
     not_found_page,
     refusal,
@@ -227,7 +228,9 @@ class Emulator:
             return {"error": status_of(refused.error)}
         for step in compose(said, request, profile=self.profile, streamed=False, cached=cached):
             if isinstance(step, Fail):
-                return {"error": status_of(error_of_failure(step, self.profile, asked.model))}
+                missing = missing_model("google", asked.model, method=asked.method, version="v1beta", place="")
+                failure = error_of_failure(step, self.profile, asked.model, missing=missing)
+                return {"error": status_of(failure)}
             if isinstance(step, dict):
                 return {"response": step}
         return {"error": status_of(refusal(self.profile, 500))}
@@ -282,7 +285,9 @@ class Emulator:
                 case Comment(text=text):
                     await exchange.send_comment(text)
                 case Fail():
-                    await exchange.send_error(self._crippled.error(error_of_failure(step, self.profile, asked.model)))
+                    missing = self._missing(asked, address)
+                    failure = error_of_failure(step, self.profile, asked.model, missing=missing)
+                    await exchange.send_error(self._crippled.error(failure))
                 case Raw():
                     await exchange.send_raw(step)
                 case Abort(resets=resets):
@@ -313,9 +318,11 @@ class Emulator:
 
     def _require_model(self, asked: Asked, address: Address) -> None:
         if not self._resources.knows(asked.model):
-            method = "generateContent" if asked.method == "streamGenerateContent" else asked.method
-            place, version = address.place, address.version
-            raise Refused(model_not_found(self.profile, asked.model, method=method, version=version, place=place))
+            raise Refused(refusal(self.profile, 404, self._missing(asked, address)))
+
+    def _missing(self, asked: Asked, address: Address) -> str:
+        place, version = address.place, address.version
+        return missing_model(self.profile, asked.model, method=asked.method, version=version, place=place)
 
     def _read(self, asked: Asked) -> tuple[Request, Mapping[str, int]]:
         """Return the request with the cached content that it names, and the tokens of that content."""

@@ -13,6 +13,7 @@ __all__ = [
     "Refused",
     "error_of_failure",
     "error_of_findings",
+    "missing_model",
     "model_not_found",
     "not_found_page",
     "refusal",
@@ -130,10 +131,15 @@ def _usual_text(status: int, profile: Profile) -> str:
     return own or _USUAL_TEXTS.get(status, f"The service answered with status {status}.")
 
 
-def error_of_failure(failure: Fail, profile: Profile, model: str) -> HttpError:
-    """Return the error that a script asks for, in answer to a request to `model`."""
+def error_of_failure(failure: Fail, profile: Profile, model: str, *, missing: str) -> HttpError:
+    """Return the error that a script asks for, in answer to a request to `model`.
+
+    A 404 says `missing` if the script does not say anything: what the service says if there is no such model.
+    """
     shape: Profile = "comet" if failure.gateway else "google" if profile == "comet" else profile
     details, message, headers = list(failure.details), failure.message, dict[str, str]()
+    if failure.status == 404 and message is None:
+        message = missing
     if failure.quota is not None:
         dimensions = {"location": "global", "model": model}
         violation = {"quotaMetric": _METRIC, "quotaId": failure.quota, "quotaDimensions": dimensions}
@@ -176,7 +182,13 @@ def _is_line(finding: Finding) -> bool:
 
 
 def model_not_found(profile: Profile, model: str, *, method: str, version: str, place: str) -> HttpError:
-    """Return the answer to a request for a model that does not exist, or not for `method`.
+    """Return the answer to a request for a model that does not exist; `missing_model` tells of the arguments."""
+    message = missing_model(profile, model, method=method, version=version, place=place)
+    return refusal(profile, 404, message)
+
+
+def missing_model(profile: Profile, model: str, *, method: str, version: str, place: str) -> str:
+    """Return what is said of a model that does not exist, or not for `method`.
 
     Args:
         profile: Who answers.
@@ -186,12 +198,12 @@ def model_not_found(profile: Profile, model: str, *, method: str, version: str, 
         place: On Vertex AI where the model was looked for: `projects/p/locations/l/`.
     """
     if profile == "vertex" and place:
-        return refusal(profile, 404, f"Publisher Model `{place}publishers/google/models/{model}` not found.")
-    message = (
+        return f"Publisher Model `{place}publishers/google/models/{model}` not found."
+    method = "generateContent" if method == "streamGenerateContent" else method
+    return (
         f"models/{model} is not found for API version {version}, or is not supported for {method}. Call "
         "ModelService.ListModels to see the list of available models and their supported methods."
     )
-    return refusal(profile, 404, message)
 
 
 def not_found_page(profile: Profile, path: str) -> HttpError:

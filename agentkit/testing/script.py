@@ -24,6 +24,7 @@ Ids, thought signatures, token counts and the shape of chunks are left to the em
     small or late packets               split(1), keep_alive()
 """
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -159,9 +160,16 @@ def server_tool(kind: str, args: Mapping[str, Any] | None = None, response: Mapp
     return Say(({"toolCall": called}, {"toolResponse": answered}))
 
 
-def media(data: str, mime_type: str) -> Item:
-    """Return an image or speech; `data` is base64."""
-    return Say(({"inlineData": {"mimeType": mime_type, "data": data}},))
+def media(data: bytes | str, mime_type: str) -> Item:
+    """Return an image or speech; `data` is the file's bytes, or its base64.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if not isinstance(data, bytes | bytearray | str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(f"media() takes the bytes of a file, or its base64, not {type(data).__name__}.")
+    encoded = data if isinstance(data, str) else base64.b64encode(data).decode()
+    return Say(({"inlineData": {"mimeType": mime_type, "data": encoded}},))
 
 
 def part(content: Part) -> Item:
@@ -183,7 +191,7 @@ def error(
 
     Args:
         status: The HTTP status.
-        message: The text; the service's usual one for this status if not given.
+        message: The text; the service's usual one for this status if not given: that of 404 names the model.
         code: Google's status name, or the gateway's code.
         retry_after_s: When to come back, told as the service tells it (`RetryInfo`), or as a header by a gateway.
         details: Google's `error.details`, instead of the usual ones.

@@ -175,6 +175,10 @@ def _search(queries: list[str], pages: dict[str, str]) -> Item:
     return script.search(*queries, pages=pages)
 
 
+def _media(data: str, mime_type: str) -> Item:
+    return script.media(data, mime_type)
+
+
 def _error(
     status: Annotated[int, Field(ge=400, le=599)],
     message: str | None = None,
@@ -234,7 +238,7 @@ _MAKERS: dict[str, Callable[..., Item]] = {
     "thought": script.thought,
     "call": _call,
     "code": script.code,
-    "media": script.media,
+    "media": _media,
     "part": script.part,
     "search": _search,
     "grounding": script.grounding,

@@ -234,6 +234,19 @@ async def test_the_gateways_own_errors_look_like_openais() -> None:
     assert answer.json()["error"]["code"] == "invalid_request"
 
 
+@pytest.mark.parametrize("profile", ["google", "vertex", "comet"])
+@pytest.mark.parametrize("method", ["generateContent", "streamGenerateContent"])
+async def test_a_404_without_words_says_what_is_said_of_an_unknown_model(profile: Profile, method: str) -> None:
+    scripted, strange = Emulator(profile=profile), Emulator(profile=profile, models=["gemini-x"])
+    scripted.reply(error(404))
+
+    answers = [await post(emulator, ask(), method, query="?alt=sse") for emulator in (scripted, strange)]
+    told, meant = [answer.json()["error"] for answer in answers]
+
+    assert told["message"] == meant["message"]
+    assert told["message"].startswith(f"models/{MODEL} is not found for API version v1beta, or is not supported for ")
+
+
 async def test_any_answer_at_all_can_be_scripted() -> None:
     emulator = Emulator()
     emulator.reply(reply_raw(b"<html>", status=502, content_type="text/html", headers={"X-More": "1"}))

@@ -1,5 +1,6 @@
 """What can be scripted, as an answer: odd candidates, Gemini's own tools, and the counts of tokens."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -160,6 +161,19 @@ async def test_code_may_draw_a_picture() -> None:
     assert [next(iter(part)) for part in parts] == ["executableCode", "codeExecutionResult", "inlineData", "text"]
     assert parts[0]["executableCode"]["id"] == parts[1]["codeExecutionResult"]["id"]
     assert [("thoughtSignature" in part) for part in parts] == [True, False, True, True]
+
+
+async def test_media_are_given_as_bytes_or_as_base64() -> None:
+    given = await candidate_of(media(base64.b64decode(IMAGE), "image/png"), media(IMAGE, "image/png"))
+
+    sent = [part["inlineData"]["data"] for part in given["content"]["parts"] if "inlineData" in part]
+    assert sent == [IMAGE, IMAGE]
+
+
+@pytest.mark.parametrize("data", [None, 3, {}], ids=lambda data: type(data).__name__)
+def test_media_that_are_neither_are_refused_in_words(data: Any) -> None:
+    with pytest.raises(TypeError, match="takes the bytes of a file, or its base64, not"):
+        media(data, "image/png")
 
 
 async def test_the_services_own_tools_come_back_as_they_were() -> None:
