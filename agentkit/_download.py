@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from urllib.parse import urljoin, urlsplit
 
-from agentkit._checks import is_number, is_whole
+from agentkit._checks import check_kind, is_number, is_whole
 from agentkit._endpoint import is_loopback, shown_address
 from agentkit._frozen import frozen
 from agentkit.errors import ConfigurationError, GeminiError, MediaFailed
@@ -101,6 +101,7 @@ def nearness(address: str) -> int:
 
 
 def _check(url: str) -> None:
+    check_kind("url", url, str, "a text: https://...")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port

@@ -6,6 +6,7 @@ from stat import S_ISREG
 from typing import IO, cast
 from urllib.parse import urlsplit
 
+from agentkit._checks import check_kind
 from agentkit._endpoint import is_loopback, shown_address
 from agentkit._mime import named_type
 from agentkit.errors import ConfigurationError
@@ -29,8 +30,9 @@ def read_path(path: str | os.PathLike[str]) -> tuple[bytes, str]:
     """Return the bytes of a file and its name.
 
     Raises:
-        ConfigurationError: It is missing, no ordinary file, or too large to be sent inline.
+        ConfigurationError: It is no path, missing, no ordinary file, or too large to be sent inline.
     """
+    check_kind("path", path, str | os.PathLike, "a text or a Path (from_bytes takes bytes, from_file an open file)")
     source = Path(path)
     size = size_of_path(source)
     if size > MAX_INLINE_BYTES:
@@ -66,8 +68,11 @@ def read_file(file: IO[bytes]) -> tuple[bytes, str]:
     """Return what is left of an open file, and its name; empty if it has none.
 
     Raises:
-        ConfigurationError: It is open as text, or cannot be read.
+        ConfigurationError: It is none, open as text, or cannot be read.
     """
+    if not hasattr(file, "read"):
+        said = f'file must be an open binary file, not {type(file).__name__}. Give open(path, "rb"), or use from_path.'
+        raise ConfigurationError(said)
     given: object = getattr(file, "name", "")  # a number, for some
     name = os.path.basename(given) if isinstance(given, str) else ""
     try:
@@ -100,10 +105,12 @@ def checked_link(url: str, mime_type: str | None, *, wanted: tuple[str, ...], ki
     Raises:
         ConfigurationError: The service cannot reach it, or it does not tell its type, or that of another kind.
     """
+    check_kind("url", url, str, "a text: https://... or gs://...")
+    check_kind("mime_type", mime_type, str | None, 'a text: "image/png"')
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-    except (ValueError, AttributeError, TypeError):
+    except ValueError:
         raise ConfigurationError(f"{url!r} is no address. Give https://... or gs://...") from None
     if not (parts.scheme in ("https", "gs") or (parts.scheme == "http" and is_loopback(host))) or not host:
         raise ConfigurationError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from agentkit._checks import check_kind
 from agentkit._mime import content_types, is_same_type
 from agentkit.errors import ConfigurationError
 
@@ -30,6 +31,7 @@ def checked_type(head: bytes, given: str | None, name: str, *, where: str, wante
     Raises:
         ConfigurationError: The type is not known, not that of the content, or not of this kind.
     """
+    check_kind("mime_type", given, str | None, 'a text: "image/png"')
     known = content_types(head, name)
     if given is not None:
         if not given.startswith(wanted):

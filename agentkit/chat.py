@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from typing import Any, Generic, Protocol, TypeVar
 
 from agentkit import wire
+from agentkit._blocks import async_block, block
 from agentkit._checks import check_kinds
 from agentkit.approval import ApprovalRequest, Decision
 from agentkit.client import GeminiClient
@@ -100,7 +101,7 @@ class Chat(Generic[Deps, Out]):
         with self._turn(resumes=True) as state:
             return self._keep(self._agent.resume_sync(state, decisions=decisions, deps=deps, client=self._client))
 
-    @asynccontextmanager
+    @async_block("async with chat.stream(...) as run:")
     async def stream(self, prompt: Any, *, deps: Deps | None = None) -> AsyncGenerator[RunStream[Out], None]:
         """Do what `Agent.stream` does, with and into this history."""
         with self._turn():
@@ -119,7 +120,7 @@ class Chat(Generic[Deps, Out]):
                 yield run
                 self._keep_finished(run.finished)
 
-    @contextmanager
+    @block("with chat.stream_sync(...) as run:")
     def stream_sync(self, prompt: Any, *, deps: Deps | None = None) -> Generator[SyncRunStream[Out], None, None]:
         """Do what `stream` does, for code that is not async."""
         with (

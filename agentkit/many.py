@@ -14,7 +14,7 @@ from collections.abc import (
     Sequence,
     Sized,
 )
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import field
 from typing import Any, Generic, TypeVar, cast
 
@@ -23,6 +23,7 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from agentkit import wire
+from agentkit._blocks import async_block
 from agentkit._checks import check_kind, is_whole
 from agentkit._frozen import frozen
 from agentkit._log import get_logger
@@ -259,7 +260,7 @@ class Outcomes(Generic[Out]):
             return Outcome(index=index, job=job, error=RunFailed("CancelledError", said))
 
 
-@asynccontextmanager
+@async_block("async with agent.run_each(...) as outcomes:")
 async def open_outcomes(
     prompts: object,
     run: RunJob[Out],

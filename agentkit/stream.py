@@ -2,12 +2,12 @@
 
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 import anyio
 from anyio.lowlevel import checkpoint
 
+from agentkit._blocks import async_block
 from agentkit._tasks import task_group
 from agentkit.errors import ConfigurationError, RunFailed
 from agentkit.events import Event, PartialOutput, Paused, RunFinished, TextDelta, ThoughtDelta
@@ -146,7 +146,7 @@ class RunStream(Generic[Out]):
         self._events.end()
 
 
-@asynccontextmanager
+@async_block("async with agent.stream(...) as run:")
 async def open_stream(
     state: RunState, start: Callable[[Emit], Awaitable[RunResult[Out]]]
 ) -> AsyncGenerator[RunStream[Out], None]:

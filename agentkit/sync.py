@@ -1,13 +1,14 @@
 """The blocking facade: ways to wait for the one loop from code that is not async."""
 
 from collections.abc import Awaitable, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
 
+from agentkit._blocks import block
 from agentkit.errors import ConfigurationError
 from agentkit.events import Event
 from agentkit.result import RunResult
@@ -36,12 +37,14 @@ class SyncRunStream(Generic[Out]):
 
     def __init__(self, stream: RunStream[Out], portal: anyio.from_thread.BlockingPortal) -> None:
         self._stream, self._portal = stream, portal
+        self._is_open = True
 
     def __iter__(self) -> Iterator[Event]:
         return self
 
     def __next__(self) -> Event:
         """Return the next event; raises as `RunStream` does."""
+        self._check_open()
         try:
             return self._portal.call(self._stream.__anext__)
         except StopAsyncIteration:
@@ -62,10 +65,21 @@ class SyncRunStream(Generic[Out]):
 
     def result(self) -> RunResult[Out]:
         """Wait for the end and return the result; raises as `RunStream` does."""
+        if self._stream.finished is not None:  # also after the block
+            return self._stream.finished
+        self._check_open()
         return self._portal.call(self._stream.result)
 
+    def close(self) -> None:
+        """Give nothing out any more: the block is left."""
+        self._is_open = False
 
-@contextmanager
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ConfigurationError("The stream is closed. Read it within `with agent.stream_sync(...)`.")
+
+
+@block("with agent.stream_sync(...) as run:")
 def open_stream_sync(
     stream: AbstractAsyncContextManager[RunStream[Out]], *, instead: str
 ) -> Generator[SyncRunStream[Out], None, None]:
@@ -77,7 +91,11 @@ def open_stream_sync(
     if _inside_event_loop():
         raise ConfigurationError(f"An event loop is running in this thread. Use `{instead}` here.")
     with anyio.from_thread.start_blocking_portal() as portal, portal.wrap_async_context_manager(stream) as opened:
-        yield SyncRunStream(opened, portal)
+        run = SyncRunStream(opened, portal)
+        try:
+            yield run
+        finally:
+            run.close()
 
 
 def _inside_event_loop() -> bool:

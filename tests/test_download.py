@@ -228,3 +228,10 @@ async def test_a_server_on_this_machine_may_send_us_elsewhere(far: FaultServer) 
 )
 async def test_an_address_tells_how_near_it_is(address: str, near: int) -> None:
     assert nearness(address) == near
+
+
+async def test_an_address_that_is_no_text_is_refused_in_a_sentence() -> None:
+    address: Any = None
+
+    with pytest.raises(ConfigurationError, match=r"url must be a text: https://\.\.\., not NoneType"):
+        await Image.fetch(address)

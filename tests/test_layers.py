@@ -17,8 +17,8 @@ FLOORS = (
         *("_arguments", "_docstrings", "_jsonable", "_lanes", "_log", "_steps", "_tasks", "_threads", "_unpack"),
         *("clip", "_aside", "_mime", "_partial_json", "_recent", "_sound"),
     ),
-    ("_checks", "_kinds", "_offered", "_pages", "_pictures"),
-    ("prices",),
+    ("_blocks", "_checks", "_offered", "_pages", "_pictures"),
+    ("prices", "_kinds"),
     (
         *("usage", "retry", "capabilities", "citations", "history", "verdict"),
         *("choice", "_declaration", "_describe", "_endpoint", "_openapi", "_placing", "_status"),

@@ -5,6 +5,7 @@ import pickle
 import struct
 import wave
 import zlib
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -102,7 +103,7 @@ def test_a_long_text_is_one_wherever_its_head_is_cut(text: str) -> None:
         pytest.param(lambda: Image.from_url("https://x.example/a.mp3"), "audio/mpeg, which is no type", id="mp3-link"),
         pytest.param(lambda: Image.from_url("https://youtu.be/a"), "is video/mp4, which is no", id="youtube-image"),
         pytest.param(lambda: Image.from_url("https://[::1"), "is no address", id="no-address"),
-        pytest.param(lambda: Image.from_url(7), "is no address", id="a-number"),  # type: ignore[arg-type]
+        pytest.param(lambda: Image.from_url(7), "url must be a text: https", id="a-number"),  # type: ignore[arg-type]
         pytest.param(lambda: Video.from_bytes(MP4, start_s=-1), "start_s=-1 is no place", id="before-the-beginning"),
         pytest.param(lambda: Video.from_bytes(MP4, start_s=5, end_s=5), "end_s=5 is not behind", id="no-length"),
         pytest.param(lambda: Video.from_bytes(MP4, fps=25), "fps=25: give more than 0 and at most 24", id="too-fast"),
@@ -113,6 +114,29 @@ def test_a_long_text_is_one_wherever_its_head_is_cut(text: str) -> None:
 def test_what_cannot_be_sent_is_refused_with_what_works(make: Any, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         make()
+
+
+@pytest.mark.parametrize("kind", [Image, Audio, Video, Pdf, File], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("from_path", None, r"path must be a text or a Path \(from_bytes takes bytes.*not NoneType"),
+        ("from_path", b"a.png", "not bytes"),
+        ("from_file", None, "file must be an open binary file, not NoneType"),
+        ("from_file", "a.png", "not str. .*or use from_path"),
+        ("from_bytes", None, "must be bytes, not NoneType"),
+        ("from_url", None, "url must be a text.*not NoneType"),
+    ],
+)
+def test_what_is_no_file_at_all_is_refused_in_a_sentence(kind: Any, name: str, value: object, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        getattr(kind, name)(value)
+
+
+@pytest.mark.parametrize("take", [partial(Image.from_bytes, PNG), partial(Image.from_url, "https://x.example/a")])
+def test_a_type_that_is_no_text_is_refused_in_a_sentence(take: Any) -> None:
+    with pytest.raises(ConfigurationError, match='mime_type must be a text: "image/png", not int'):
+        take(mime_type=3)
 
 
 def test_a_file_that_no_request_can_hold_is_refused_unread(tmp_path: Path) -> None:
