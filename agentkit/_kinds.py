@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from agentkit._checks import check_kind
-from agentkit._mime import content_types, is_same_type
+from agentkit._mime import HEAD_BYTES, content_types, extension_of, is_same_type, named_type
 from agentkit.errors import ConfigurationError
 
-__all__ = ["checked_type"]
+__all__ = ["check_ending", "checked_type", "usual_ending"]
 
 _CLASS_OF: Mapping[str, str] = {"image/": "Image", "audio/": "Audio", "video/": "Video", "application/pdf": "Pdf"}
 # Known by their content, but not to Gemini. Whoever knows better gives mime_type=...
@@ -54,6 +54,27 @@ def checked_type(head: bytes, given: str | None, name: str, *, where: str, wante
     raise ConfigurationError(
         f"{where!r} is of no type that is known by its content. Give mime_type=..., or convert the file."
     )
+
+
+def usual_ending(data: bytes, mime_type: str) -> str:
+    """Return the usual ending for the name of a file, with its dot: by its content, else its type; "" if not known."""
+    known = content_types(data[:HEAD_BYTES], f"x{extension_of(mime_type)}")
+    return extension_of(known[0] if known else mime_type)
+
+
+def check_ending(name: str, data: bytes, mime_type: str) -> None:
+    """Refuse a file's name that says another type than its content is. Endings that are not known say nothing.
+
+    Raises:
+        ConfigurationError: The message says what the ending should be.
+    """
+    said, held = named_type(name), content_types(data[:HEAD_BYTES], name) or (mime_type,)
+    if said and not any(is_same_type(said, one) for one in held):
+        ending = usual_ending(data, mime_type)
+        raise ConfigurationError(
+            f"{name!r} is a name for {said}, but the file would hold {held[0]}. End it with {ending or held[0]!r}; "
+            "`.suffix` of the medium tells its ending: save(f'name{medium.suffix}')."
+        )
 
 
 def _may_be_text(given: str, known: tuple[str, ...]) -> bool:

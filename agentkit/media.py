@@ -18,7 +18,7 @@ from agentkit._download import download
 from agentkit._endpoint import shown_address
 from agentkit._frozen import frozen
 from agentkit._intake import checked_bytes, checked_link, read_file, read_path
-from agentkit._kinds import checked_type
+from agentkit._kinds import check_ending, checked_type, usual_ending
 from agentkit._mime import HEAD_BYTES, content_types
 from agentkit._pictures import picture_bytes
 from agentkit._sound import is_raw_sound, wav_of
@@ -172,12 +172,22 @@ class Media:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the file and return where it is. An existing file is replaced.
 
+        A model chooses the type of the images that it makes: `image.save(f"harbour{image.suffix}")`.
+
         Raises:
-            ConfigurationError: It is a link.
+            ConfigurationError: It is a link, or the name's ending says another type, `.jpg` for a PNG.
+            OSError: The file cannot be written.
         """
-        target = Path(path)
-        target.write_bytes(self._file_bytes())
+        check_kind("path", path, str | os.PathLike, "a text or a Path")
+        target, data = Path(path), self._file_bytes()
+        check_ending(target.name, data, self.mime_type)
+        target.write_bytes(data)
         return target
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the file that `save` writes, with its dot: ".png"; empty if none is known, and for links."""
+        return "" if self.url else usual_ending(self._file_bytes(), self.mime_type)
 
     def _file_bytes(self) -> bytes:
         if self.url:

@@ -10,5 +10,5 @@ if __name__ == "__main__":
         print(code.source)
         print(f"{code.outcome}: {code.output}")
         for number, image in enumerate(code.images):
-            print("plot saved as", image.save(f"plot{number}.png"))
+            print("plot saved as", image.save(f"plot{number}{image.suffix}"))
     print(result.output)

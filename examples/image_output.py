@@ -6,10 +6,10 @@ agent = Agent("gemini-3-pro-image", output=Image, aspect_ratio="16:9", image_siz
 
 if __name__ == "__main__":
     chat = agent.chat()
-    first = chat.run_sync("Draw the harbour of Oslo in autumn.")
-    print("saved as", first.output.save("harbour.png"))
+    first = chat.run_sync("Draw the harbour of Oslo in autumn.").output
+    print("saved as", first.save(f"harbour{first.suffix}"))  # the model chooses: PNG or JPEG
 
     second = chat.run_sync("The same at night, and tell what you changed.")
     for piece in second.interleaved:  # texts and images in their order
         print(piece if isinstance(piece, str) else piece.mime_type)
-    print("saved as", second.output.save("night.png"))
+    print("saved as", second.output.save(f"night{second.output.suffix}"))

@@ -239,6 +239,68 @@ def test_an_image_is_saved_and_shown_by_notebooks(tmp_path: Path) -> None:
         Image.from_url("https://x.example/a.png?sig=secret").save(tmp_path / "b.png")
 
 
+NAMED = [
+    pytest.param(Image.from_bytes(PNG), "a.jpg", "name for image/jpeg.*image/png. End it with '.png'", id="a-png"),
+    pytest.param(Image.from_bytes(JPEG), "a.PNG", "hold image/jpeg. End it with '.jpg'", id="a-large-ending"),
+    pytest.param(Image(PNG, "image/jpeg"), "a.jpg", "hold image/png", id="by-its-content"),
+    pytest.param(Image(bytes(9), "image/png"), "a.jpg", "hold image/png", id="by-its-type-where-the-content-says-none"),
+    pytest.param(Audio(SAMPLES, RAW_SOUND), "a.mp3", "hold audio/wav. End it with '.wav'", id="speech"),
+    pytest.param(File.from_bytes(b"words"), "a.pdf", "hold text/plain. End it with '.txt'", id="words"),
+]
+
+
+@pytest.mark.parametrize(("medium", "name", "words"), NAMED)
+def test_a_file_is_not_saved_under_a_name_that_lies(medium: Media, name: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        medium.save(tmp_path / name)
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("medium", "name"),
+    [
+        (Image.from_bytes(JPEG), "a.jpeg"),
+        (Image.from_bytes(PNG), "a"),
+        (Image.from_bytes(PNG), "a.v2"),
+        (Image(PNG, "image/jpeg"), "a.png"),
+        (File.from_bytes(b"a,b", "text/csv"), "a.csv"),
+        (File.from_bytes(b"x = 1"), "a.py"),
+        (File.from_bytes(DOCX), "a.docx"),
+        (Video.from_bytes(MP4), "a.mp4"),
+        (Audio.from_bytes(WAV), "a.wav"),
+    ],
+)
+def test_a_name_that_says_the_right_type_or_none_may_be_chosen(medium: Media, name: str, tmp_path: Path) -> None:
+    path = medium.save(tmp_path / name)
+
+    assert path == tmp_path / name
+    assert path.read_bytes() == medium.data
+
+
+@pytest.mark.parametrize(("mime_type", "head"), HEADS.items(), ids=HEADS)
+def test_every_medium_can_be_saved_under_the_ending_that_it_tells(mime_type: str, head: bytes, tmp_path: Path) -> None:
+    medium = File(head, mime_type)
+
+    path = medium.save(tmp_path / f"a{medium.suffix}")
+
+    assert medium.suffix
+    assert File.from_path(path).mime_type == mime_type
+
+
+def test_a_medium_tells_its_ending() -> None:
+    link, unknown = Image.from_url("https://x.example/a.png"), Image(bytes(9), "image/x-new")
+
+    assert (Image.from_bytes(PNG).suffix, Audio(SAMPLES, RAW_SOUND).suffix) == (".png", ".wav")
+    assert (link.suffix, unknown.suffix) == ("", "")
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a.png"], ids=repr)
+def test_what_is_no_path_is_refused_in_a_sentence(path: Any) -> None:
+    with pytest.raises(ConfigurationError, match="path must be a text or a Path, not"):
+        Image.from_bytes(PNG).save(path)
+
+
 @pytest.mark.parametrize(
     ("mime_type", "rate", "channels"),
     [(RAW_SOUND, 24000, 1), ("audio/L16;rate=16000;channels=2", 16000, 2), ("audio/pcm", 24000, 1)],
