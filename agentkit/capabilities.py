@@ -80,7 +80,7 @@ class Capabilities:
         """Return what `to_json` made. Fields that are not known are ignored: later versions may add some.
 
         Raises:
-            ConfigurationError: It is something else, of a later format, or holds a value of the wrong kind.
+            ConfigurationError: It is something else, of a later format, or holds a value that is not known.
         """
         if not isinstance(value, dict) or _MARK not in value:
             raise ConfigurationError(f"{source} is no capability file: it has no {_MARK!r}. {_AGAIN}")
@@ -142,21 +142,25 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "errors": ("google", "openai", "other"),
 }
 _TEXTS: Final = ("base_url", "model", "probed_at")
-_LISTS: Final = ("auth", "builtins")
+_LISTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "auth": ("x-goog-api-key", "bearer", "query"),
+    "builtins": ("googleSearch", "codeExecution", "urlContext", "googleMaps", "fileSearch", "computerUse"),
+}
 _FIELDS: Final = tuple(Capabilities.__annotations__)
 
 
 def _read(name: str, value: Any, source: str) -> Any:
+    shown = str(value)[:100]
     if name in _CHOICES:
         fits, wanted = value in _CHOICES[name], f"one of {', '.join(_CHOICES[name])}"
     elif name in _TEXTS:
         fits, wanted = isinstance(value, str), "a text"
     elif name in _LISTS:
         items = cast("list[object]", value) if isinstance(value, list) else [None]
-        fits, wanted = all(isinstance(item, str) for item in items), "a list of texts"
+        fits, wanted = all(item in _LISTS[name] for item in items), f"a list of any of {', '.join(_LISTS[name])}"
         value = tuple(items)
     else:
         fits, wanted = isinstance(value, bool), "true, false or null"
     if not fits:
-        raise ConfigurationError(f"{source}: {name!r} must be {wanted}, not {str(value)[:100]!r}. {_AGAIN}")
+        raise ConfigurationError(f"{source}: {name!r} must be {wanted}, not {shown!r}. {_AGAIN}")
     return value

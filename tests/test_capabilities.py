@@ -17,6 +17,7 @@ from agentkit import (
     GoogleSearch,
     InvalidRequest,
 )
+from agentkit.builtin import BuiltinTool
 from agentkit.testing import Emulator, call, text
 from agentkit.testing.server import serve
 
@@ -85,7 +86,17 @@ def test_fields_of_a_later_version_of_the_same_format_are_passed_over() -> None:
         pytest.param(b'{"agentkit_capabilities": "x"}', "format 'x'", id="a-version-that-is-none"),
         pytest.param(b'{"agentkit_capabilities": 1, "files": "no"}', "'files' must be true, false", id="no-truth"),
         pytest.param(b'{"agentkit_capabilities": 1, "auth": "bearer"}', "'auth' must be a list", id="no-list"),
-        pytest.param(b'{"agentkit_capabilities": 1, "auth": [1]}', "'auth' must be a list of texts", id="numbers"),
+        pytest.param(b'{"agentkit_capabilities": 1, "auth": [1]}', "must be a list of any of x-goog", id="numbers"),
+        pytest.param(
+            b'{"agentkit_capabilities": 1, "auth": ["bearer", "Basic"]}',
+            "'auth' must be a list of any of x-goog-api-key, bearer, query, not \"['bearer', 'Basic']\"",
+            id="an-unknown-place-for-keys",
+        ),
+        pytest.param(
+            b'{"agentkit_capabilities": 1, "builtins": ["google_search"]}',
+            "'builtins' must be a list of any of googleSearch, ",
+            id="an-unknown-builtin",
+        ),
         pytest.param(b'{"agentkit_capabilities": 1, "model": 7}', "'model' must be a text", id="no-text"),
         pytest.param(
             b'{"agentkit_capabilities": 1, "schema_dialect": []}', "one of json_schema, openapi", id="no-choice"
@@ -112,6 +123,13 @@ def test_a_file_that_cannot_be_read_or_written_is_told(tmp_path: Path, place: st
         Capabilities.load(tmp_path / place)
     with pytest.raises(ConfigurationError, match="cannot be written"):
         WHOLE.save(tmp_path / place)
+
+
+@pytest.mark.parametrize("kind", BuiltinTool.__subclasses__(), ids=lambda kind: kind.__name__)
+def test_a_file_may_name_every_builtin_tool_that_there_is(kind: type[BuiltinTool]) -> None:
+    name = kind.__dataclass_fields__["wire_name"].default
+
+    assert Capabilities.from_json({"agentkit_capabilities": 1, "builtins": [name]}).builtins == (name,)
 
 
 JSON = st.recursive(
