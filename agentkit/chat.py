@@ -109,7 +109,7 @@ class Chat(Generic[Deps, Out]):
                 yield run
                 self._keep_finished(run.finished)
 
-    @asynccontextmanager
+    @async_block("async with chat.resume_stream(...) as run:")
     async def resume_stream(
         self, decisions: Mapping[str, Decision], *, deps: Deps | None = None
     ) -> AsyncGenerator[RunStream[Out], None]:
@@ -130,7 +130,7 @@ class Chat(Generic[Deps, Out]):
             yield run
             self._keep_finished(run.finished)
 
-    @contextmanager
+    @block("with chat.resume_stream_sync(...) as run:")
     def resume_stream_sync(
         self, decisions: Mapping[str, Decision], *, deps: Deps | None = None
     ) -> Generator[SyncRunStream[Out], None, None]:

@@ -150,7 +150,7 @@ async def test_a_limit_that_is_none_is_refused(limits: Any) -> None:
             r"Could not connect.*Check the address, the network and the",
             id="closed",
         ),
-        pytest.param(f"https://{'a' * 64}.test/a", r"no host of this name was found\. Check the address and the network\.$", id="no-host"),
+        pytest.param(f"https://{'a' * 64}.test/a", r"no host of this name was found\. Check the address", id="no-host"),
     ],
 )
 async def test_a_server_that_cannot_be_reached_is_told_without_words_about_settings(url: str, said: str) -> None:
