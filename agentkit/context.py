@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field
 from typing import Any, Generic, TypeVar
 
-import anyio.from_thread
 from anyio.lowlevel import EventLoopToken
 
 from agentkit import wire
 from agentkit._frozen import frozen
-from agentkit._threads import is_left_behind
+from agentkit._threads import run_from_thread
 from agentkit.client import GeminiClient
 from agentkit.events import Event, ToolProgress
 from agentkit.usage import Usage
@@ -74,12 +73,10 @@ class RunContext(Generic[Deps]):
         """Tell whoever watches the run how far this call is."""
         await self.emit(ToolProgress(key=self.call_key, tool=self.tool, message=message, fraction=fraction))
 
-    async def _send(self, event: ToolProgress) -> None:
-        await self.emit(event)
-
     def progress_sync(self, message: str, *, fraction: float | None = None) -> None:
-        """Do what `progress` does, from a tool that is not async. A call that has run out of time is not heard."""
-        if is_left_behind():  # its event loop may be about to end, and would be waited for without end
-            return
-        event = ToolProgress(key=self.call_key, tool=self.tool, message=message, fraction=fraction)
-        anyio.from_thread.run(self._send, event, token=self.token)
+        """Do what `progress` does, from a tool that is not async. A call that has run out of time is not heard.
+
+        Raises:
+            RuntimeError: It is async: `await ctx.progress(...)`.
+        """
+        run_from_thread(lambda: self.progress(message, fraction=fraction), self.token)

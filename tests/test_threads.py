@@ -1,14 +1,18 @@
 """Blocking tools: threads of their own, which keep nobody waiting."""
 
 import contextvars
+import functools
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint, current_token
 
-from agentkit import Agent, GeminiClient, RunContext
+from agentkit import Agent, Event, GeminiClient, RunContext, ToolProgress
+from agentkit._threads import run_in_thread
 from agentkit.testing import Emulator, call, text
 
 USER = contextvars.ContextVar("USER", default="nobody")
@@ -82,3 +86,83 @@ async def test_a_blocking_tool_sees_the_callers_context_and_can_run_an_agent_of_
 
     [answered] = emulator.requests[2]["contents"][-1]["parts"]
     assert answered["functionResponse"]["response"] == {"output": "Kim: me"}
+
+
+async def read_slowly(event: Event) -> None:
+    """Take an event, in more than one step of the event loop."""
+    await checkpoint()
+
+
+@pytest.fixture
+def threads_take_turns_often() -> Iterator[None]:
+    """Races are lost more often so."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.rows("R9")
+@pytest.mark.usefixtures("threads_take_turns_often")
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_thread_that_reports_progress_while_its_event_loop_ends_is_let_go_however_it_falls(backend: str) -> None:
+    threads = list[threading.Thread]()
+
+    def report(ctx: RunContext[None]) -> None:
+        threads.append(threading.current_thread())
+        for _ in range(100):  # far more than are heard
+            ctx.progress_sync("more")
+
+    async def leave(steps: int) -> None:
+        context = RunContext(deps=None, run_id="run", token=current_token(), emit=read_slowly)
+        async with anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(run_in_thread, functools.partial(report, context))
+            for _ in range(steps):
+                await checkpoint()
+            group.cancel_scope.cancel()
+
+    for number in range(100):
+        anyio.run(leave, number % 10 + 2, backend=backend)
+        for thread in threads:
+            thread.join(10)
+        assert not any(thread.is_alive() for thread in threads), number
+        threads.clear()
+
+
+@pytest.mark.anyio
+async def test_progress_of_a_blocking_tool_is_told_in_order_and_before_its_end(
+    emulator: Emulator, client: GeminiClient
+) -> None:
+    def count(ctx: RunContext[None]) -> str:
+        """Count."""
+        for number in range(20):
+            ctx.progress_sync(str(number))
+        return "counted"
+
+    emulator.reply(call("count"))
+    emulator.reply(text("done"))
+
+    async with Agent("gemini-3-flash-preview", tools=[count], client=client).stream("go") as run:
+        events = [event async for event in run]
+
+    told = [event.message for event in events if isinstance(event, ToolProgress)]
+    assert told == [str(number) for number in range(20)]
+
+
+@pytest.mark.anyio
+async def test_an_async_tool_that_reports_progress_as_a_blocking_one_would_is_told_so(
+    emulator: Emulator, client: GeminiClient
+) -> None:
+    async def mixed_up(ctx: RunContext[None]) -> str:
+        """Report."""
+        ctx.progress_sync("half")
+        return "told"
+
+    emulator.reply(call("mixed_up"))
+    emulator.reply(text("done"))
+
+    await Agent("gemini-3-flash-preview", tools=[mixed_up], client=client, errors="show").run("go")
+
+    [answered] = emulator.requests[1]["contents"][-1]["parts"]
+    assert "Await the async one instead." in answered["functionResponse"]["response"]["error"]
