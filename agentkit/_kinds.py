@@ -1,17 +1,19 @@
-"""Whether a file is of the kind that was meant, by its content and by what the caller says of it."""
+"""Whether a file is of the kind that was meant, by its content and by what the caller says of it, and is read."""
 
 from collections.abc import Mapping
 
 from agentkit._checks import check_kind
 from agentkit._mime import HEAD_BYTES, content_types, extension_of, is_same_type, named_type
 from agentkit.errors import ConfigurationError
+from agentkit.models import facts
 
-__all__ = ["check_ending", "checked_type", "usual_ending"]
+__all__ = ["check_ending", "checked_type", "read_instead", "usual_ending"]
 
 _CLASS_OF: Mapping[str, str] = {"image/": "Image", "audio/": "Audio", "video/": "Video", "application/pdf": "Pdf"}
+_IMAGES = "PNG, JPEG, WebP, HEIC and HEIF"
 # Known by their content, but not to Gemini. Whoever knows better gives mime_type=...
 _NOT_TAKEN: Mapping[str, str] = {
-    **dict.fromkeys(("image/bmp", "image/tiff", "image/avif"), "PNG, JPEG, WebP, HEIC and HEIF"),
+    **dict.fromkeys(("image/bmp", "image/tiff", "image/avif"), _IMAGES),
     **dict.fromkeys(("audio/amr", "audio/x-ms-wma"), "WAV, MP3, AIFF, AAC, OGG and FLAC"),
     "video/x-matroska": "MP4, MOV, WebM, MPEG, AVI, FLV, WMV and 3GPP",
 }
@@ -75,6 +77,16 @@ def check_ending(name: str, data: bytes, mime_type: str) -> None:
             f"{name!r} is a name for {said}, but the file would hold {held[0]}. End it with {ending or held[0]!r}; "
             "`.suffix` of the medium tells its ending: save(f'name{medium.suffix}')."
         )
+
+
+def read_instead(mime_type: str | None, model: str) -> str:
+    """Return what `model` reads in place of a type that it alone does not read, in words; empty if it reads it.
+
+    Recorded: Gemini 3 reads GIF, and 2.5 answers "Unsupported MIME type: image/gif" (400).
+    """
+    generation = facts(model).generation
+    is_old = generation is not None and generation < (3, 0)
+    return _IMAGES if is_old and mime_type == "image/gif" else ""
 
 
 def _may_be_text(given: str, known: tuple[str, ...]) -> bool:

@@ -8,6 +8,7 @@ from typing import Union, cast
 
 from agentkit import wire
 from agentkit._intake import too_large
+from agentkit._kinds import read_instead
 from agentkit.errors import ConfigurationError
 from agentkit.media import Media
 from agentkit.models import facts
@@ -66,6 +67,13 @@ def check_media(media: Sequence[Media], model: str) -> None:
             f"The {len(media)} media have {total:,} bytes together, more than the {most:,} that {model} takes inline. "
             f"Upload the largest, {name!r}: await client.files.upload(path)."
         )
+    for one in media:
+        if instead := read_instead(one.mime_type, model):
+            name = repr(one.display_name) if one.display_name else "A file"
+            raise ConfigurationError(
+                f"{name} is {one.mime_type}, which {model} does not read; it reads {instead}. Convert it, or use a "
+                "model of Gemini 3 or newer."
+            )
     if generation is not None and generation < (3, 0) and any(one.media_resolution is not None for one in media):
         raise ConfigurationError(
             f"{model} knows no media_resolution of a single file; Gemini 3 and newer do. Set it for all of them: "

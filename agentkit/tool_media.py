@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 
 from agentkit import wire
 from agentkit._frozen import frozen
+from agentkit._kinds import read_instead
 from agentkit._mime import extension_of
 from agentkit._placing import is_moved, moved_media
 from agentkit.errors import ConfigurationError, ToolError
@@ -67,14 +68,19 @@ class MediaTaker:
         """Return the response with the media that were taken out of it.
 
         Raises:
-            ToolError: The tool itself has used the name under which they are attached, or they are larger than a
-                request may be.
+            ToolError: The tool itself has used the name under which they are attached, they are larger than a request
+                may be, or the model does not read one of them.
         """
         if MEDIA_KEY in response:
             raise ToolError(f"{self._tool} ran, but its result uses the name {MEDIA_KEY!r}, which is not its own.")
         size, most = sum(len(one.data) for one in self._taken.values()), inline_limit_bytes(self._model)
         if size > most:
             raise ToolError(f"{self._tool} returned files of {size:,} bytes; at most {most:,} can be shown.")
+        for name, one in self._taken.items():
+            if instead := read_instead(one.mime_type, self._model):
+                raise ToolError(
+                    f"{self._tool} ran, but {name!r} cannot be shown: you do not read {one.mime_type}, only {instead}."
+                )
         attached = [_wire_part(name, one) for name, one in self._taken.items()]
         return {**response, MEDIA_KEY: attached} if attached else response
 

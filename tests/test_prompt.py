@@ -11,7 +11,7 @@ from agentkit.prompt import read_prompt
 from agentkit.testing import FakeGemini, says
 from agentkit.testing.finding import Profile
 from agentkit.wire import Content, Part
-from tests.media_files import MP4, PDF, PNG, WAV, base64_of
+from tests.media_files import HEADS, MP4, PDF, PNG, WAV, base64_of
 
 pytestmark = pytest.mark.anyio
 
@@ -134,6 +134,16 @@ def test_the_resolution_of_one_file_is_refused_where_the_model_knows_none() -> N
 
     with pytest.raises(ConfigurationError, match=r"gemini-2.5-flash knows no media_resolution.*media_resolution="):
         read_prompt(prompt, OLD)
+    assert read_prompt(prompt, MODEL).parts
+
+
+def test_an_image_of_a_kind_that_only_newer_models_read_is_refused_by_its_name() -> None:
+    prompt = [Image.from_bytes(HEADS["image/gif"], display_name="party.gif")]
+
+    with pytest.raises(ConfigurationError, match=r"'party.gif' is image/gif, which gemini-2.5-flash does not read.*P"):
+        read_prompt(prompt, OLD)
+    with pytest.raises(ConfigurationError, match=r"A file is image/gif, which gemini-2.5-flash does not read"):
+        read_prompt(Image.from_bytes(HEADS["image/gif"]), MODEL, OLD)
     assert read_prompt(prompt, MODEL).parts
 
 

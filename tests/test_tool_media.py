@@ -324,6 +324,36 @@ async def test_a_result_that_is_too_large_to_be_shown_is_told_to_the_model() -> 
     assert result.output == "Sorry."
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_a_kind_of_image_that_an_older_model_does_not_read_is_told_to_it_in_words(profile: Profile) -> None:
+    @tool
+    def party() -> list[Image]:
+        """Make a moving picture."""
+        return [IMAGE, Image.from_bytes(HEADS["image/gif"], display_name="party.gif")]
+
+    async with FakeGemini(calls("party"), says("Sorry."), profile=profile) as gemini:
+        result = await Agent(OLD, tools=[party]).run("Party?", client=gemini.client)
+        gemini.assert_valid()
+        [part] = gemini.requests[1]["contents"][-1]["parts"]
+
+    told = part["functionResponse"]["response"]["error"]
+    assert told.startswith("party ran, but 'party.gif' cannot be shown: you do not read image/gif, only PNG, JPEG,")
+    assert result.tool_media == []
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+async def test_newer_models_get_a_gif_behind_the_response(profile: Profile) -> None:
+    @tool
+    def party() -> Image:
+        """Make a moving picture."""
+        return Image.from_bytes(HEADS["image/gif"], display_name="party.gif")
+
+    async with FakeGemini(calls("party"), says("Fun."), profile=profile) as gemini:
+        result = await Agent(NEW, tools=[party]).run("Party?", client=gemini.client)
+
+    assert [one.place for one in result.tool_media] == ["content"]
+
+
 async def test_a_tool_cannot_attach_media_by_their_name() -> None:
     @tool
     def page() -> dict[str, Any]:
