@@ -241,6 +241,7 @@ class Agent(RunsMany[Deps, Out]):
             aspect_ratio=aspect_ratio,
             image_size=image_size,
             has_functions=bool(self._tools or self._toolsets),
+            has_builtins=bool(self._builtins),
         )
         self._settings = replace(settings, generation=config)
         for one in models:

@@ -88,6 +88,7 @@ def media_config(
     aspect_ratio: str | None,
     image_size: str | None,
     has_functions: bool,
+    has_builtins: bool,
 ) -> Mapping[str, Any]:
     """Return `generationConfig` with what asks for answers of this kind. Modalities that are set by hand are kept.
 
@@ -97,7 +98,7 @@ def media_config(
     config = wire.GenerationConfig.parse(generation)
     is_by_hand = config.response_modalities is not None
     for model in () if is_by_hand else models:
-        _check_model(model, kind, has_functions=has_functions)
+        _check_model(model, kind, has_functions=has_functions, has_builtins=has_builtins)
     fields: dict[str, Any] = {}
     if kind is not None and not is_by_hand:
         fields["response_modalities"] = ["TEXT", "IMAGE"] if kind is Image else ["AUDIO"]
@@ -170,7 +171,7 @@ def _joined_sound(pieces: Sequence[Audio]) -> Audio:
     return Audio(b"".join(piece.data for piece in pieces), pieces[0].mime_type)
 
 
-def _check_model(model: str, kind: type[Media] | None, *, has_functions: bool) -> None:
+def _check_model(model: str, kind: type[Media] | None, *, has_functions: bool, has_builtins: bool) -> None:
     """Refuse what is known not to work; a model that is not listed may do more than its name tells."""
     allowed = facts(model)
     if not (allowed.known and allowed.output):
@@ -183,6 +184,12 @@ def _check_model(model: str, kind: type[Media] | None, *, has_functions: bool) -
         )
     if kind is None and "TEXT" not in allowed.output:
         raise ConfigurationError(f"{model} answers with {_words(allowed.output)} only. Pass output=Audio.")
+    # Source: Google's page of gemini-3.1-flash-tts-preview, where each kind of tool is "Not supported".
+    if "TEXT" not in allowed.output and (has_functions or has_builtins):
+        raise ConfigurationError(
+            f"{model} speaks and calls no tools. Leave tools out: let another agent find the words, and this one say "
+            "them."
+        )
     is_old = allowed.generation is not None and allowed.generation < (3, 0)
     if "IMAGE" in allowed.output and is_old and has_functions:
         raise ConfigurationError(

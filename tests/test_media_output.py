@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentkit import Agent, Audio, ConfigurationError, EmptyResponse, Image, OutputInvalid, RunState, Speech, Video
+from agentkit import (
+    Agent,
+    Audio,
+    ConfigurationError,
+    EmptyResponse,
+    GoogleSearch,
+    Image,
+    OutputInvalid,
+    RunState,
+    Speech,
+    Video,
+)
 from agentkit.media_output import read_answer, read_speech
 from agentkit.testing import FakeGemini, finish, media, part, reply, says, text
 from agentkit.testing.finding import Profile
@@ -213,6 +224,8 @@ def look() -> str:
         (PAINTER, {"speech": Speech("Kore")}, r"speech=... is about spoken answers. Pass output=Audio"),
         (SPEAKER, {"output": Audio, "speech": "Kore"}, r'speech must be Speech\("Kore"\), not str'),
         ("gemini-2.5-flash-image", {"output": Image, "tools": [look]}, r"makes images and calls no functions"),
+        (SPEAKER, {"output": Audio, "tools": [look]}, r"gemini-3.8-flash-tts speaks and calls no tools. Leave tools"),
+        (SPEAKER, {"output": Audio, "tools": [GoogleSearch()]}, r"speaks and calls no tools"),
     ],
 )
 def test_what_a_model_cannot_answer_is_refused_with_what_works(model: str, options: Any, words: str) -> None:

@@ -43,6 +43,7 @@ def check_generation_config(request: Request) -> Iterator[Finding]:
     yield from _check_logprobs(request)
     yield from _check_response_type(request)
     yield from _check_modalities(request)
+    yield from _check_speech_model(request)
     yield from _check_image_model(request)
     config = request.generation_config
     if "voiceConfig" in (speech := config.get("speechConfig", {})) and "multiSpeakerVoiceConfig" in speech:
@@ -133,6 +134,12 @@ def _check_modalities(request: Request) -> Iterator[Finding]:
         model=request.model.id,
         listed=listed,
     )
+
+
+def _check_speech_model(request: Request) -> Iterator[Finding]:
+    """Google's page of gemini-3.1-flash-tts-preview: function calling is not supported."""
+    if request.model.output == ("AUDIO",) and request.declarations:
+        yield request.find("config.functions_audio", "tools", "Send no functions.", model=request.model.id)
 
 
 def _check_image_model(request: Request) -> Iterator[Finding]:

@@ -317,6 +317,7 @@ _SETTINGS: Final = {
     "config.modalities_new": _said("E26", _GENERIC),
     "config.json": _said("E26", "JSON mode is not enabled for models/{model}"),
     "config.functions": _said("E26", "Function calling is not enabled for models/{model}"),
+    "config.functions_audio": _guessed("E26", "Function calling is not enabled for models/{model}"),
     "config.sampling": _noted("E26", "{names} are ignored by this model, and will be refused later."),
     "config.output_limit": _noted("E26", "{value} tokens are more than this model can answer with."),
     "config.image": _noted("E26", "'imageConfig' has an effect on image models only."),

@@ -480,6 +480,12 @@ SETTINGS = [
     BadRequest("config.modalities_new", config(responseModalities=["AUDIO"]), "invalid argument"),
     BadRequest("config.json", config(**JSON_MODE), "JSON mode is not enabled for", "gemini-2.5-flash-image"),
     BadRequest("config.functions", ask(tools=[WEATHER]), "Function calling is not enabled", "gemini-2.5-flash-image"),
+    BadRequest(
+        "config.functions_audio",
+        {**config(responseModalities=["AUDIO"]), "tools": [WEATHER]},
+        "Function calling is not enabled",
+        "gemini-3.1-flash-tts-preview",
+    ),
     BadRequest("config.sampling", config(temperature=1, topP=1), "temperature, topP are ignored"),
     BadRequest("config.output_limit", config(maxOutputTokens=70_000), "70000 tokens"),
     BadRequest("config.image", config(imageConfig={}), "image models only"),
