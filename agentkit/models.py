@@ -50,6 +50,8 @@ class ModelFacts:
         generation: For example `(3, 6)`; `None` if the id does not tell it.
         known: Whether the id itself is listed; otherwise the facts follow from its generation, or are the newest.
         status: `"ga"`, `"preview"`, `"deprecated"` (being replaced) or `"shutdown"`; `None` if not known.
+        shutdown: From when on it is off, as in `"2026-12-01"`; None where no source names a day.
+        successor: Which model answers in its place, then or already now; None if none does, or no source says so.
         thinking: How thinking is controlled.
         output: What the model answers with: `"TEXT"`, `"IMAGE"`, `"AUDIO"`; empty for embeddings.
         json_with_functions: JSON output may be asked for beside functions.
@@ -75,6 +77,8 @@ class ModelFacts:
     generation: Generation | None
     known: bool
     status: str | None
+    shutdown: str | None
+    successor: str | None
     thinking: ThinkingRule
     output: tuple[str, ...] = ("TEXT",)
     json_with_functions: bool
@@ -112,6 +116,8 @@ def facts(model: str) -> ModelFacts:
         generation=generation,
         known=row is not None,
         status=row.status if row else None,
+        shutdown=row.shutdown if row else None,
+        successor=row.successor if row else None,
         thinking=_thinking_of(model_id),
         output=_output_of(model_id),
         json_with_functions=modern,
@@ -216,6 +222,8 @@ def _described(sent: str | int) -> str:
 class _Row:
     status: str | None = "ga"
     output: tuple[str, ...] = ("TEXT",)
+    shutdown: str | None = None
+    successor: str | None = None
 
 
 _IMAGE: Final = ("TEXT", "IMAGE")
@@ -228,19 +236,19 @@ _ROWS: Final[Mapping[str, _Row]] = MappingProxyType(
         "gemini-4-carbon": _Row(),
         "gemini-4-argon": _Row(),
         "gemini-3.8-flash": _Row(),
-        "gemini-3.7-flash": _Row(status="deprecated"),
+        "gemini-3.7-flash": _Row(status="deprecated", successor="gemini-3.8-flash"),
         "gemini-3.6-flash": _Row(),
         "gemini-3.5-flash-lite": _Row(),
-        "gemini-3.5-flash": _Row(status="deprecated"),
+        "gemini-3.5-flash": _Row(status="deprecated", successor="gemini-3.6-flash"),
         "gemini-3.1-pro-preview": _Row(status="preview"),
         "gemini-3.1-pro-preview-customtools": _Row(status="preview"),
         "gemini-3.1-flash-lite": _Row(),
         "gemini-3-flash-preview": _Row(status="preview"),
-        "gemini-3-pro-preview": _Row(status="shutdown"),
-        "gemini-2.5-pro": _Row(status="deprecated"),
-        "gemini-2.5-flash": _Row(status="deprecated"),
+        "gemini-3-pro-preview": _Row(status="shutdown", shutdown="2026-03-09", successor="gemini-3.1-pro-preview"),
+        "gemini-2.5-pro": _Row(status="deprecated", shutdown="2026-12-01", successor="gemini-3.8-flash"),
+        "gemini-2.5-flash": _Row(status="deprecated", shutdown="2026-12-01", successor="gemini-3.5-flash-lite"),
         "gemini-2.5-flash-lite": _Row(),
-        "gemini-2.0-flash": _Row(status="shutdown"),
+        "gemini-2.0-flash": _Row(status="shutdown", shutdown="2026-06-01"),
         "gemini-flash-latest": _Row(),
         "gemini-flash-lite-latest": _Row(),
         "gemini-pro-latest": _Row(),

@@ -11,7 +11,7 @@ def population(city: str) -> int:
 
 
 # Settings are portable: each model is told "low" in its own way.
-agent = Agent(["gemini-4-hydrogen", "gemini-3.6-flash", "gemini-2.5-flash"], tools=[population], thinking="low")
+agent = Agent(["gemini-4-hydrogen", "gemini-3.6-flash", "gemini-2.5-flash-lite"], tools=[population], thinking="low")
 
 
 async def main() -> None:

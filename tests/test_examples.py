@@ -246,8 +246,8 @@ def test_the_fallback_example_goes_on_with_the_next_model_and_settings_in_its_wa
 
     assert printed == (
         "gemini-4-hydrogen: quota; going on with gemini-3.6-flash\n"
-        "gemini-3.6-flash: not_found; going on with gemini-2.5-flash\n"
-        "717,710 people.\nanswered by gemini-2.5-flash\n"
+        "gemini-3.6-flash: not_found; going on with gemini-2.5-flash-lite\n"
+        "717,710 people.\nanswered by gemini-2.5-flash-lite\n"
     )
     settings = [body["generationConfig"]["thinkingConfig"] for body in emulator.requests]
     assert settings == [*[{"thinkingLevel": "LOW"}] * 3, {"thinkingBudget": 1024}]

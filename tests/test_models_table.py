@@ -69,6 +69,16 @@ MODELS: list[tuple[str, tuple[int, int] | None, str | None, ThinkingRule, tuple[
 
 ALL_IDS = [row[0] for row in MODELS]
 
+# From when on a model is off, and what answers in its place.
+ENDS: dict[str, tuple[str | None, str | None]] = {
+    "gemini-3.7-flash": (None, "gemini-3.8-flash"),
+    "gemini-3.5-flash": (None, "gemini-3.6-flash"),
+    "gemini-3-pro-preview": ("2026-03-09", "gemini-3.1-pro-preview"),
+    "gemini-2.5-pro": ("2026-12-01", "gemini-3.8-flash"),
+    "gemini-2.5-flash": ("2026-12-01", "gemini-3.5-flash-lite"),
+    "gemini-2.0-flash": ("2026-06-01", None),
+}
+
 # Sheet 12.3 and the facts' `featureByGeneration`; the first generation for which it holds, or for which it ends.
 SINCE_3 = ("json_with_functions", "json_with_builtins", "builtins_with_functions", "response_parts", "call_ids")
 SINCE_3_SIGNED = ("signatures_enforced",)
@@ -116,6 +126,8 @@ def test_every_fact_about_a_model_is_the_sheets(
         "generation": generation,
         "known": True,
         "status": status,
+        "shutdown": ENDS.get(model, (None, None))[0],
+        "successor": ENDS.get(model, (None, None))[1],
         "thinking": thinking,
         "output": output,
         **features(model, generation),
@@ -129,7 +141,8 @@ def test_the_table_holds_every_known_model_and_every_field(show: Callable[[str],
     names = [field.name for field in fields(ModelFacts)]  # type: ignore[arg-type]  # made by @frozen
 
     assert [model.id for model in known_models()] == ALL_IDS
-    assert set(features("gemini-x", None)) | {"id", "generation", "known", "status", "thinking", "output"} == set(names)
+    own = {"id", "generation", "known", "status", "shutdown", "successor", "thinking", "output"}
+    assert set(features("gemini-x", None)) | own == set(names)
     controls = Counter(row[3].control for row in MODELS)
     show(
         f"facts compared with the sheet: {len(MODELS)} models x {len(names)} fields = {len(MODELS) * len(names)}\n"
@@ -151,6 +164,8 @@ def test_the_machine_readable_sheet_says_the_same(show: Callable[[str], None]) -
         said = told.get(row[0], {})
         if "status" in said and found.status != said["status"]:
             differing.append(f"{row[0]}: status")
+        if found.shutdown != said.get("shutdown", found.shutdown):
+            differing.append(f"{row[0]}: shutdown")
         if "output" in said and list(found.output) != said["output"]:
             differing.append(f"{row[0]}: output")
         rule = next(rule for rule in sheet["thinkingRules"]["rules"] if re.search(rule["pattern"], row[0]))

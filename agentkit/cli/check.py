@@ -77,7 +77,8 @@ def check(
     shows = {Format.TEXT: show_text, Format.JSON: show_json, Format.SARIF: show_sarif, Format.GITHUB: show_github}
     with exit_codes(verbose=verbose), answer_output() as out:
         opened = open_target(target, model=model, prompt=prompt)
-        _warn_of_unknown(opened.model)
+        for asked in (opened, *opened.fallbacks):
+            _warn_of_unknown(asked.model)
         try:
             known = Capabilities.load(capabilities) if capabilities else opened.capabilities
             profiles = _profiles(profile, opened, known)

@@ -11,6 +11,7 @@ from agentkit import Capabilities, ConfigurationError
 from agentkit.cli.check_capabilities import lacks
 from agentkit.cli.check_first import CannotStart, Profile
 from agentkit.cli.check_loss import Loss, losses_of
+from agentkit.cli.check_models import about_model
 from agentkit.cli.check_target import Place, Target
 from agentkit.models import facts
 from agentkit.testing.advice import ADVICE, Advice, AdviceSeverity, advise
@@ -38,6 +39,7 @@ class Problem:
         function: The name of the function that it is about, or "".
         profiles: Whose rules say so.
         place: Where to mend it, if that is known.
+        fallback: The model that it is about, where the first model of a chain has no such problem.
     """
 
     code: str
@@ -48,6 +50,7 @@ class Problem:
     function: str
     profiles: tuple[Profile, ...]
     place: Place | None
+    fallback: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,23 +125,11 @@ def make_report(
     Raises:
         CannotStart: The agent's own code fails before there is a request.
     """
-    problems: list[Problem] = []
-    bodies: dict[Profile, object] = {}
-    for profile in profiles:
-        try:
-            body = target.request(profile)
-        except CannotStart:
-            raise
-        except ConfigurationError as error:
-            problems.append(_cannot_be_sent(target, profile, error))
-            continue
-        bodies[profile] = body
-        findings = check_request(body, model=target.model, profile=profile)
-        problems += _problems(target, (profile,), body, findings)
-    if bodies:
-        first = next(iter(bodies.values()))
-        problems += _problems(target, tuple(profiles), first, advise(first))
-        problems += _problems(target, tuple(profiles), first, tuple(lacks(known or Capabilities(), first)))
+    problems, bodies = _judged(target, profiles, known or Capabilities())
+    for fallback in target.fallbacks:
+        more, _ = _judged(fallback, profiles, known or Capabilities())
+        told = {_what(problem) for problem in problems}
+        problems += [_of_fallback(one, fallback.model) for one in more if _what(one) not in told]
     # Where built-in tools cannot stand beside functions, more functions are declared.
     body = max(bodies.values(), key=lambda one: sum(cost.tokens for cost in _costs(one)), default=None)
     costs = list(_costs(body))
@@ -155,6 +146,41 @@ def make_report(
         costs_at=tuple(profile for profile, one in bodies.items() if list(_costs(one)) == costs),
         schemas=tuple(_schemas(body)) if with_schemas else None,
     )
+
+
+def _judged(
+    target: Target, profiles: Sequence[Profile], known: Capabilities
+) -> tuple[list[Problem], dict[Profile, object]]:
+    """Return what is wrong with what one model is sent, and the bodies that can be sent to it."""
+    problems = list(_problems(target, tuple(profiles), {}, tuple(about_model(target.model))))
+    bodies: dict[Profile, object] = {}
+    for profile in profiles:
+        try:
+            body = target.request(profile)
+        except CannotStart:
+            raise
+        except ConfigurationError as error:
+            problems.append(_cannot_be_sent(target, profile, error))
+            continue
+        bodies[profile] = body
+        findings = check_request(body, model=target.model, profile=profile)
+        problems += _problems(target, (profile,), body, findings)
+    if bodies:
+        first = next(iter(bodies.values()))
+        problems += _problems(target, tuple(profiles), first, advise(first))
+        problems += _problems(target, tuple(profiles), first, tuple(lacks(known, first)))
+    return problems, bodies
+
+
+def _what(problem: Problem) -> object:
+    # A run that begins refuses the whole chain, in words about the first model that cannot be asked.
+    told = "" if problem.code == "AK200" else problem.message
+    return problem.code, problem.path, told, problem.profiles
+
+
+def _of_fallback(problem: Problem, model: str) -> Problem:
+    about = "" if model in problem.message else f"{model}: "
+    return replace(problem, message=f"{about}{problem.message}", fallback=model)
 
 
 def _names_in(extra: object) -> Iterator[str]:
@@ -218,11 +244,11 @@ def _one_line(message: str) -> str:
 
 def _joined(problems: Sequence[Problem]) -> list[Problem]:
     """Return the problems with those that several profiles share told once."""
-    joined: dict[tuple[str, str, str, str, int], Problem] = {}
-    told = Counter[tuple[str, str, str, str, tuple[Profile, ...]]]()
+    joined: dict[tuple[str, str, str, str, str, int], Problem] = {}
+    told = Counter[tuple[str, str, str, str, str, tuple[Profile, ...]]]()
     for problem in problems:
         # Each backend words its refusals in its own way; where only the words differ it is one problem.
-        same = (problem.code, problem.severity, problem.path, problem.fix)
+        same = (problem.code, problem.severity, problem.path, problem.fix, problem.fallback)
         told[*same, problem.profiles] += 1
         key = (*same, told[*same, problem.profiles])
         before = joined.get(key)

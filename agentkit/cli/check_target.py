@@ -10,7 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MethodType
 from typing import Any, cast
@@ -45,6 +45,7 @@ class Target:
         functions: Where the functions are written, by their names.
         capabilities: What the agent's own client knows about its endpoint.
         extra: What the agent sends beyond what is known here.
+        fallbacks: The same for each of the models that are asked when the first one fails.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Target:
     functions: Mapping[str, Place] = field(default_factory=dict[str, Place])
     capabilities: Capabilities = field(default_factory=Capabilities)
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    fallbacks: tuple["Target", ...] = ()
 
 
 def open_target(target: str, *, model: str | None, prompt: str) -> Target:
@@ -136,18 +138,29 @@ def _of_python(target: str, model: str | None, prompt: str) -> Target:
         name, agent = _choose(target, where, name, names, model or DEFAULT_MODEL)
         endpoint, known = agent.client.endpoint, agent.client.capabilities
     if model:
-        agent = copy.copy(agent)
-        agent.model = model
-    return Target(
+        agent = _asking(agent, model)
+    first = Target(
         name=target,
         model=agent.model,
         endpoint=None if endpoint == "other" else endpoint,
-        request=lambda profile: first_request(agent, target, prompt, profile),
+        request=functools.partial(first_request, agent, target, prompt),
         place=_place_of_name(names, name),
         functions={tool.name: place for tool in agent.tools if (place := _place_of(tool)) is not None},
         capabilities=known,
         extra=agent.extra,
     )
+    fallbacks = [
+        replace(first, model=one, request=functools.partial(first_request, _asking(agent, one), target, prompt))
+        for one in agent.fallbacks
+    ]
+    return replace(first, fallbacks=tuple(fallbacks))
+
+
+def _asking(agent: Agent[Any, Any], model: str) -> Agent[Any, Any]:
+    """Return an agent that asks `model` and no other."""
+    agent = copy.copy(agent)
+    agent.model, agent.fallbacks = model, ()
+    return agent
 
 
 @contextmanager

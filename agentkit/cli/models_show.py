@@ -196,7 +196,9 @@ def _facts_of(row: Row, listing: Listing) -> Iterator[tuple[str, str]]:
     )
     yield "known", known if model.known else taken
     if model.status:
-        yield "state", model.status
+        off = f"off from {model.shutdown} on" if model.shutdown else ""
+        instead = f"{model.successor} answers in its place" if model.successor else ""
+        yield "state", "; ".join(piece for piece in (model.status, off, instead) if piece)
     default = model.thinking.default
     yield "thinking", _thinking(model.thinking) + ("" if default is None else f"; by default {_default(default)}")
     yield "answers with", _answers_with(row)
@@ -246,6 +248,8 @@ def _as_json(row: Row, listing: Listing) -> dict[str, Any]:
         "id": model.id,
         "known": model.known,
         "status": model.status,
+        "shutdown": model.shutdown,
+        "successor": model.successor,
         "generation": ".".join(map(str, model.generation)) if model.generation else None,
         "thinking": {**vars(model.thinking), "levels": list(model.thinking.levels)},
         "output": list(model.output),

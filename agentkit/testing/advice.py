@@ -79,10 +79,13 @@ ADVICE: Final[Mapping[str, AdviceRule]] = MappingProxyType(
         "AK206": _rule("One parameter in two spellings", "note", "Use one spelling in all functions."),
         "AK207": _rule("Very large schema", "warning", "Split the function, or take a text where a long list stands."),
         "AK208": _rule("The endpoint does not have this", "error", "Leave it out, or use another endpoint."),
+        "AK209": _rule("The model is off", "warning", "Use another model: `agentkit models` lists them."),
+        "AK210": _rule("The model is being replaced", "warning", "Use the model that replaces it."),
+        "AK211": _rule("The model gives no answers", "error", "Use a model that generates: `agentkit models`."),
     }
 )
-"""What each code stands for. `agentkit check` tells AK200, where there is no request to judge, and AK208, by what
-`agentkit doctor` found out about an endpoint."""
+"""What each code stands for. `agentkit check` tells AK200, where there is no request to judge, AK208, by what
+`agentkit doctor` found out about an endpoint, and AK209 to AK211, by what is known about the model."""
 
 
 def advise(body: object) -> list[Advice]:

@@ -22,7 +22,7 @@ def place(order: int) -> str:
 
 mixed = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()], combine="together")
 plain = Agent("gemini-3-flash-preview", tools=[place])
-wrong = Agent("gemini-2.5-flash", tools=[place, GoogleSearch()], combine="together")
+wrong = Agent("gemini-2.5-flash-lite", tools=[place, GoogleSearch()], combine="together")
 """
 OWN = """
 mixed = Agent("gemini-3-flash-preview", tools=[place, GoogleSearch()], combine="together", client=GeminiClient(CLIENT))

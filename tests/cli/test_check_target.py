@@ -242,6 +242,77 @@ def test_a_problem_that_all_endpoints_have_is_told_once_at_the_line_of_the_funct
     assert (problem.place.file.name, problem.place.line) == ("shop.py", line_of("async def get_users"))
 
 
+CHAINS = """
+from agentkit import Agent, GoogleSearch
+
+from shop import place
+
+
+def get_stock() -> int:
+    '''Get stock.'''
+    return 7
+
+
+chain = ["gemini-3-flash-preview", "gemini-3.8-flash", "gemini-2.0-flash"]
+first = Agent(chain, tools=[get_stock], temperature=1.0)
+apart = Agent(["gemini-3-flash-preview", "gemini-2.5-flash-lite"], tools=[get_stock, GoogleSearch()],
+              combine="together")
+gone = Agent("gemini-3-pro-preview", tools=[place])
+late = Agent("gemini-3.7-flash", tools=[place])
+vectors = Agent("gemini-embedding-001", tools=[place])
+"""
+
+
+@pytest.fixture
+def chains(shop: str) -> str:
+    """A file of agents with several models, or with ones that are no good."""
+    path = Path(shop).with_name("chains.py")
+    path.write_text(CHAINS)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("agent", "code", "severity", "words"),
+    [
+        ("gone", "AK209", "warning", "gemini-3-pro-preview is off since 2026-03-09; gemini-3.1-pro-preview answers in"),
+        ("late", "AK210", "warning", "gemini-3.7-flash is deprecated; gemini-3.8-flash answers in its place"),
+        ("vectors", "AK211", "error", "gemini-embedding-001 makes vectors of texts, and answers no requests"),
+    ],
+)
+def test_a_model_that_is_off_or_replaced_or_answers_nothing_is_told(
+    chains: str, agent: str, code: str, severity: str, words: str
+) -> None:
+    [problem] = report_on(f"{chains}:{agent}").problems
+
+    assert (problem.code, problem.severity, problem.profiles) == (code, severity, PROFILES)
+    assert problem.message.startswith(words)
+    assert problem.place is not None
+    assert problem.place.line == line_of(f"{agent} = ", CHAINS)
+
+
+def test_each_model_of_a_chain_is_judged_and_what_the_first_one_has_too_is_told_once(chains: str) -> None:
+    problems = report_on(f"{chains}:first").problems
+
+    by_code = {(problem.code, problem.fallback): problem.message for problem in problems}
+    assert len(by_code) == len(problems)
+    assert by_code.keys() == {("AK202", ""), ("AK126", "gemini-3.8-flash"), ("AK209", "gemini-2.0-flash")}
+    ignored = by_code["AK126", "gemini-3.8-flash"]
+    assert ignored == "gemini-3.8-flash: temperature are ignored by this model, and will be refused later."
+    assert by_code["AK209", "gemini-2.0-flash"].startswith("gemini-2.0-flash is off since 2026-06-01.")
+
+
+def test_a_chain_that_cannot_be_asked_is_told_once(chains: str) -> None:
+    [problem] = report_on(f"{chains}:apart", "google", "vertex").problems
+
+    assert (problem.code, problem.fallback) == ("AK200", "")
+    assert problem.message.startswith("gemini-2.5-flash-lite cannot combine built-in tools (GoogleSearch)")
+
+
+def test_another_model_is_judged_without_those_behind_it(chains: str) -> None:
+    assert report_on(f"{chains}:first", model="gemini-3.8-flash").model == "gemini-3.8-flash"
+    assert not [one for one in report_on(f"{chains}:first", model="gemini-3.8-flash").problems if one.fallback]
+
+
 def test_two_problems_at_one_place_with_one_remedy_stay_two() -> None:
     name = saved({**HELLO, "foo": 1, "bar": 2})
 
