@@ -11,16 +11,13 @@ Pydantic describes; what Gemini does not read is then taken out, or said in a wa
 Source: the documentation of `FunctionDeclaration.parametersJsonSchema` and `GenerationConfig.responseJsonSchema`.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from enum import Enum
 from typing import Any, Literal, cast
 
 import pydantic
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import SchemaError, SchemaValidator, ValidationError, core_schema, to_jsonable_python
+from pydantic_core import SchemaError
 
 from agentkit.errors import ConfigurationError
 
@@ -46,56 +43,11 @@ _DEFS = "#/$defs/"
 CONFIG: "pydantic.ConfigDict" = {"val_json_bytes": "base64", "ser_json_bytes": "base64", "allow_inf_nan": False}
 
 
-class _NotRead(TypeError):
-    """A value would be declared, and refused when it comes: pydantic reads some enums in Python only."""
+def generator() -> type[Any]:
+    """Return pydantic's generator of JSON Schema, in Gemini's sense."""
+    from agentkit._json_schema import GeminiJsonSchema  # late: pydantic's takes 10 ms to load
 
-
-class GeminiJsonSchema(GenerateJsonSchema):
-    """Pydantic's generator without the titles that only repeat the name of a field or class."""
-
-    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  # as in the parent
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        return _without_title(super().model_schema(schema), schema["cls"].__name__)
-
-    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
-        return _without_title(super().dataclass_schema(schema), schema["cls"].__name__)
-
-    def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> JsonSchemaValue:
-        described = super().typed_dict_schema(schema)
-        return _without_title(described, schema["cls"].__name__) if "cls" in schema else described
-
-    def enum_schema(self, schema: core_schema.EnumSchema) -> JsonSchemaValue:
-        described = super().enum_schema(schema)
-        self._refuse_unread(schema, schema["members"])
-        return described
-
-    def literal_schema(self, schema: core_schema.LiteralSchema) -> JsonSchemaValue:
-        described = super().literal_schema(schema)
-        self._refuse_unread(schema, schema["expected"])
-        return described
-
-    def _refuse_unread(self, schema: core_schema.CoreSchema, values: list[Any]) -> None:
-        """Refuse an enum or a Literal with a value that is not read from what is declared for it."""
-        if self.mode != "validation":
-            return
-        reader = SchemaValidator(schema)
-        for value in values:
-            sent = json.dumps(to_jsonable_python(value))
-            try:
-                reader.validate_json(sent)
-            except ValidationError:
-                raise _NotRead(f"{value if isinstance(value, Enum) else repr(value)} is not read from {sent}") from None
-
-    def named_tuple_schema(self, schema: Any) -> JsonSchemaValue:  # older pydantic has no name for this schema
-        """A NamedTuple is an array for JSON, so the names of its places are told as descriptions."""
-        described = super().named_tuple_schema(schema)
-        for place, field in zip(described.get("prefixItems", ()), schema["fields"], strict=False):
-            place.setdefault("description", field["name"])
-        return described
+    return GeminiJsonSchema
 
 
 def describe_type(tp: object, *, mode: Literal["validation", "serialization"]) -> Schema:
@@ -133,7 +85,7 @@ def describe_adapter(
         ConfigurationError: The type can be read, but not described as JSON.
     """
     try:
-        return tidy(adapter.json_schema(mode=mode, schema_generator=GeminiJsonSchema))
+        return tidy(adapter.json_schema(mode=mode, schema_generator=generator()))
     except TYPE_ERRORS as error:
         raise _not_json(tp, error) from error
 
@@ -148,9 +100,8 @@ def fix_for(error: Exception) -> str:
     """Return what to do about a type that pydantic refused."""
     if isinstance(error, PydanticUserError) and error.code == "typed-dict-version":
         return "Import TypedDict from typing_extensions (needed before Python 3.12)."
-    if isinstance(error, _NotRead):
-        return "Use enums with texts or numbers as values, and in a Literal plain values or members of a StrEnum."
-    return "Use texts, numbers, booleans, lists, dicts, enums, dates, dataclasses or pydantic models."
+    usual = "Use texts, numbers, booleans, lists, dicts, enums, dates, dataclasses or pydantic models."
+    return str(getattr(error, "fix", usual))  # our generator's own errors bring theirs
 
 
 def tidy(schema: Schema) -> Schema:
@@ -186,10 +137,6 @@ def first_line(error: BaseException) -> str:
     """Return what an error says, without pydantic's further lines of advice about its own settings."""
     said = getattr(error, "message", None) or str(error)
     return said.strip().split("\n")[0].split(". Set `")[0].rstrip(".") or type(error).__name__
-
-
-def _without_title(schema: Schema, title: str) -> Schema:
-    return {key: value for key, value in schema.items() if key != "title" or value != title}
 
 
 def _node(node: Any) -> Any:

@@ -30,11 +30,11 @@ from agentkit._arguments import (
 from agentkit._describe import (
     CONFIG,
     TYPE_ERRORS,
-    GeminiJsonSchema,
     describe_adapter,
     describe_type,
     first_line,
     fix_for,
+    generator,
     make_adapter,
     tidy,
     type_name,
@@ -231,7 +231,7 @@ def _build(fields: dict[str, Any], local_names: dict[str, Any]) -> "tuple[type[p
     reader: type[pydantic.BaseModel] = pydantic.create_model("Arguments", __config__=_CONFIG, **fields)
     if not reader.__pydantic_complete__:
         reader.model_rebuild(_types_namespace=local_names)
-    return reader, reader.model_json_schema(schema_generator=GeminiJsonSchema)
+    return reader, reader.model_json_schema(schema_generator=generator())
 
 
 def _refuse_undescribable(parameter: Parameter, local_names: dict[str, Any], tool: str) -> None:

@@ -14,7 +14,8 @@ FLOORS = (
     ("_frozen",),
     (
         *("errors", "approval", "models", "wire"),
-        *("_arguments", "_docstrings", "_jsonable", "_lanes", "_log", "_steps", "_tasks", "_threads", "_unpack"),
+        *("_arguments", "_docstrings", "_json_schema", "_jsonable", "_lanes", "_log"),
+        *("_steps", "_tasks", "_threads", "_unpack"),
         *("clip", "_aside", "_mime", "_partial_json", "_recent", "_sound"),
     ),
     ("_blocks", "_checks", "_offered", "_pages", "_pictures"),
@@ -67,7 +68,8 @@ DOORS = {
 
 BESIDE_THE_JUDGE = ("cassette", "fake", "network")  # in agentkit/testing; they may import the face
 LATE_NAMES = "agentkit/wire/__init__.py"  # loads the messages when one is first used; type checkers must see them
-LATE_IMPORTS = ("agentkit/cli", PLUGIN, LATE_NAMES)  # they start quickly: pytest loads the plugin each time
+# They start quickly: pytest loads the plugin each time, and what describes types is loaded with the first type.
+LATE_IMPORTS = ("agentkit/cli", PLUGIN, LATE_NAMES, "agentkit/_describe.py")
 
 FORBIDDEN_NAMES = ("utils", "helpers", "common", "base", "manager")
 
