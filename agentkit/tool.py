@@ -232,7 +232,14 @@ class Tool(Generic[P, R]):
 
 
 @overload
-def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
+def tool(
+    function: Callable[P, R],
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    **options: Unpack[ToolOptions],
+) -> Tool[P, R]: ...
 
 
 @overload
@@ -245,14 +252,16 @@ def tool(
 
 
 def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Declare a function to the model: `@tool`, or `@tool(timeout_s=10, effects="read")`. See `Tool` for the options.
+    """Declare a function to the model: `@tool`, `@tool(timeout_s=10, effects="read")`, `tool(function, timeout_s=10)`.
+
+    See `Tool` for the options.
 
     Raises:
         ToolDefinitionError: The function cannot be declared; the message names the parameter and the fix.
     """
     if function is None:
         return functools.partial(Tool[..., Any].from_function, **options)
-    return Tool[..., Any].from_function(function)
+    return Tool[..., Any].from_function(function, **options)
 
 
 def as_tool(candidate: object) -> Tool[..., Any]:

@@ -150,6 +150,21 @@ def test_the_declaration_is_exact() -> None:
     assert tool(greet).declaration == GREET
 
 
+def test_options_beside_the_function_are_those_of_the_decorator() -> None:
+    made = tool(greet, name="hello", needs_approval=True, effects="write", timeout_s=3, errors="show")
+
+    assert (made.name, made.needs_approval, made.effects, made.timeout_s, made.errors) == (
+        "hello",
+        True,
+        "write",
+        3,
+        "show",
+    )
+    assert made("Ada") == "Hi Ada!"
+    with pytest.raises(ToolDefinitionError, match="timeout_s=-1"):
+        tool(greet, timeout_s=-1)
+
+
 def test_a_function_without_parameters_declares_none() -> None:
     def now() -> str:
         """Tell the time."""
