@@ -107,6 +107,7 @@ class WireModel(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        _check_class(cls)
         cls._wire_fields = {name: _Field(name, info) for name, info in cls.__pydantic_fields__.items()}
 
     def __init__(self, /, **values: Any) -> None:
@@ -176,7 +177,9 @@ class WireModel(BaseModel):
 
     def _field(self, name: str) -> _Field:
         if name not in self._wire_fields:
-            raise TypeError(f"{type(self).__name__} has no field {name!r}. Send unknown fields with .parse({{...}}).")
+            meant = [known for known, field in self._wire_fields.items() if field.wire_name == name]
+            advice = f"Write {meant[0]}=..." if meant else "Send unknown fields with .parse({...})."
+            raise TypeError(f"{type(self).__name__} has no field {name!r}. {advice}")
         return self._wire_fields[name]
 
     # What pydantic's own methods do for models that hold their values apart.
@@ -206,12 +209,33 @@ class WireModel(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _taken(cls, value: Any, _: object) -> Self:
+        if isinstance(value, WireModel) and not isinstance(value, cls) and not issubclass(cls, type(value)):
+            raise WireError(f"{cls.__name__} expected, but this is {kind_of(value)}.")  # else a union takes its first
         return value if isinstance(value, cls) else cls.parse(value)
 
     @model_serializer(mode="wrap")
     def _dumped(self, _: object, info: SerializationInfo):  # type: ignore[no-untyped-def]  # it would be the JSON schema
         value = clean_json(self.to_wire()) if info.mode_is_json() else self.to_wire()
-        return _PLAIN.to_python(value, include=cast(Any, info.include), exclude=cast(Any, info.exclude))
+        if info.include is None and info.exclude is None:
+            return value
+        # Messages inside take what is said about their own fields.
+        inside = {self._key_of(name): found for name, found in self if _raw_of(found) is not found}
+        include, exclude = self._keys(info.include), self._keys(info.exclude)
+        return _PLAIN.to_python(value | inside, mode=info.mode, include=include, exclude=exclude)
+
+    def _key_of(self, name: str) -> str:
+        """Return under which key the value stands that this attribute reads."""
+        wire_name = self._wire_fields[name].wire_name
+        return name if self._raw.get(wire_name) is None else wire_name
+
+    def _keys(self, names: Any) -> Any:
+        """Return what to keep or leave out, which pydantic says by attributes, by the keys of the JSON object too."""
+        if names is None:
+            return None
+        said = names.items() if isinstance(names, Mapping) else ((name, ...) for name in names)
+        keys = {name: {name, field.wire_name} for name, field in self._wire_fields.items()}
+        keys |= {field.wire_name: keys[name] for name, field in self._wire_fields.items()}
+        return {key: what for name, what in said for key in keys.get(name, {name})}
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} cannot be changed. Make a copy: .replace({name}=...)")
@@ -251,6 +275,20 @@ class WireModel(BaseModel):
 
 _keep: Callable[[WireModel, dict[str, Any]], None] = cast(Any, WireModel)._raw.__set__  # past `__setattr__`
 _PLAIN = SchemaSerializer(core_schema.any_schema())
+
+
+def _check_class(cls: type[WireModel]) -> None:
+    """Refuse what pydantic offers to models that hold their values apart, and what would do nothing here."""
+    for name, info in cls.__pydantic_fields__.items():
+        if info.is_required() or info.default_factory is not None:
+            raise TypeError(f"{cls.__name__}.{name}: a field of a message may be absent. Give a default like None.")
+    has = cls.__pydantic_decorators__
+    idle = [*cls.__private_attributes__, *has.field_validators, *has.field_serializers, *has.computed_fields]
+    if idle:
+        raise TypeError(
+            f"{cls.__name__}.{idle[0]}: a message is its JSON object, without private attributes, computed fields and "
+            "validators or serializers of fields. Use a property, a model_validator, or a model that holds the message."
+        )
 
 
 def _reader_of(hint: Any) -> Reader:

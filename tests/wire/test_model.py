@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, PrivateAttr, TypeAdapter, ValidationError, field_validator
 
 import agentkit.wire
 from agentkit.wire import (
@@ -305,6 +305,75 @@ def test_pydantics_own_methods_work_on_messages() -> None:
         Content.model_validate("{")
     with pytest.raises(TypeError, match="unhashable"):
         hash(content)
+
+
+@pytest.mark.parametrize("name", ["thought_signature", "thoughtSignature"])
+def test_a_dump_keeps_and_leaves_out_fields_by_their_attributes_at_any_depth(name: str) -> None:
+    content = Content.parse({"role": "model", "parts": [{"text": "a", "thoughtSignature": "QQ==", "new": {"x": 1}}]})
+    [part] = content.parts or []
+    call = Part.parse({"functionCall": {"name": "f", "args": {"a_b": 1, "c": [1.5]}}})
+
+    assert part.model_dump(exclude={name}) == {"text": "a", "new": {"x": 1}}
+    assert part.model_dump(include={name}) == {"thoughtSignature": "QQ=="}
+    assert content.model_dump(include={"parts": {0: {name}}}) == {"parts": [{"thoughtSignature": "QQ=="}]}
+    assert content.model_dump(exclude={"parts": {"__all__": {name, "new"}}}) == {
+        "role": "model",
+        "parts": [{"text": "a"}],
+    }
+    assert json.loads(content.model_dump_json(exclude={"role": True, "parts": {0: {name, "new"}}})) == {
+        "parts": [{"text": "a"}]
+    }
+    assert Part.parse({"thought_signature": "QQ=="}).model_dump(exclude={name}) == {}
+    assert call.model_dump(exclude={"function_call": {"args": {"a_b"}}}) == {
+        "functionCall": {"name": "f", "args": {"c": [1.5]}}
+    }
+    assert TypeAdapter(list[Content]).dump_python([content], exclude={0: {"parts": {0: {name, "new", "text"}}}}) == [
+        {"role": "model", "parts": [{}]}
+    ]
+
+
+def test_a_message_is_not_taken_for_one_of_another_kind() -> None:
+    class Noted(Content):
+        note: str | None = None
+
+    either = TypeAdapter(Part | Content)
+    noted = Noted(role="user", note="n")
+
+    assert type(either.validate_python(Content(role="user"))) is Content
+    assert TypeAdapter(Content).validate_python(noted) is noted
+    assert Noted.model_validate(Content(role="user")) == Noted(role="user")
+    with pytest.raises(ValidationError, match="Content expected, but this is Part"):
+        Content.model_validate(Part(text="hi"))
+
+
+def test_a_name_of_the_wire_in_the_constructor_is_told_its_attribute() -> None:
+    with pytest.raises(TypeError, match=r"Part has no field 'thoughtSignature'\. Write thought_signature=\.\.\."):
+        Part(thoughtSignature="QQ==")  # type: ignore[call-arg]  # the mistake under test
+
+
+def test_a_subclass_that_would_not_do_what_it_says_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"Strict\.must: a field of a message may be absent"):
+
+        class Strict(Content):  # pyright: ignore[reportUnusedClass]
+            must: int
+
+    with pytest.raises(TypeError, match=r"Made\.tags: a field of a message may be absent"):
+
+        class Made(Content):  # pyright: ignore[reportUnusedClass]
+            tags: list[str] = Field(default_factory=list)
+
+    with pytest.raises(TypeError, match=r"Private\._cache: a message is its JSON object"):
+
+        class Private(Content):  # pyright: ignore[reportUnusedClass]
+            _cache: int = PrivateAttr(default=3)
+
+    with pytest.raises(TypeError, match=r"Checked\.user_only: a message is its JSON object"):
+
+        class Checked(Content):  # pyright: ignore[reportUnusedClass]
+            @field_validator("role")
+            @classmethod
+            def user_only(cls, role: str) -> str:
+                return role
 
 
 def test_the_names_of_the_messages_can_be_listed() -> None:
