@@ -7,7 +7,7 @@ first asked for, and the object is what is written. So a chunk of a stream costs
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import NoneType, UnionType
 from typing import (
     TYPE_CHECKING,
@@ -209,9 +209,11 @@ class WireModel(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _taken(cls, value: Any, _: object) -> Self:
-        if isinstance(value, WireModel) and not isinstance(value, cls) and not issubclass(cls, type(value)):
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, WireModel) and not issubclass(cls, type(value)):
             raise WireError(f"{cls.__name__} expected, but this is {kind_of(value)}.")  # else a union takes its first
-        return value if isinstance(value, cls) else cls.parse(value)
+        return cls.parse(cast(Any, value))
 
     @model_serializer(mode="wrap")
     def _dumped(self, _: object, info: SerializationInfo):  # type: ignore[no-untyped-def]  # it would be the JSON schema
@@ -232,7 +234,7 @@ class WireModel(BaseModel):
         """Return what to keep or leave out, which pydantic says by attributes, by the keys of the JSON object too."""
         if names is None:
             return None
-        said = names.items() if isinstance(names, Mapping) else ((name, ...) for name in names)
+        said: Iterable[tuple[Any, Any]] = names.items() if is_object(names) else ((name, ...) for name in names)
         keys = {name: {name, field.wire_name} for name, field in self._wire_fields.items()}
         keys |= {field.wire_name: keys[name] for name, field in self._wire_fields.items()}
         return {key: what for name, what in said for key in keys.get(name, {name})}
