@@ -16,7 +16,7 @@ from agentkit.models import facts
 __all__ = ["Prompt", "check_media", "inline_limit_bytes", "read_prompt"]
 
 # In quotes, for a message is loaded when it is first used.
-Prompt = Union[str, "wire.Content", "wire.Part", Media, Sequence["str | wire.Part | Media"]]
+Prompt = Union[str, "wire.Content", "wire.Part", Media, Sequence[Union[str, "wire.Part", Media]]]
 
 _MIB = 1024 * 1024
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Generic, TypeVar
 
+from agentkit import wire  # noqa: F401  # pyright: ignore[reportUnusedImport]  # Prompt names its messages
 from agentkit.client import GeminiClient
 from agentkit.loop import drive
 from agentkit.many import Job, OnProgress, Outcome, Outcomes, gather_outcomes, open_outcomes

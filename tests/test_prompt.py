@@ -1,6 +1,8 @@
 """Prompts of texts and media: what is sent, in every dialect, and what is refused before."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +153,12 @@ def test_an_image_of_a_kind_that_only_newer_models_read_is_refused_by_its_name()
 def test_what_would_lose_its_order_or_its_values_is_no_prompt(prompt: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"A prompt cannot be a (dict|set)"):
         read_prompt(prompt, MODEL)
+
+
+@pytest.mark.parametrize("method", ["run", "stream_sync", "run_many", "run_batch_sync"])
+def test_the_types_of_what_takes_prompts_can_be_read(method: str) -> None:
+    code = f"import agentkit, typing; print('Part' in str(typing.get_type_hints(agentkit.Agent.{method})))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
