@@ -1,6 +1,6 @@
 """What must not type-check. Each marked line, and no other, is an error."""
 
-from agentkit import Agent, Limits, RunContext, deny, tool
+from agentkit import Agent, Limits, RunContext, deny, tool, wire
 
 
 @tool
@@ -29,6 +29,9 @@ agent.resume_sync(agent.run_sync("Hi.").state, decisions={"key": True})  # wrong
 agent.resume_sync(agent.run_sync("Hi.").state, decisions={"key": deny("no")})
 Limits(turns="many")  # wrong
 Limits(turn=3)  # wrong
+wire.Part(txt="a")  # wrong
+wire.Part(text="a").text = "b"  # wrong
+wire.Parts()  # wrong
 
 
 def user(ctx: RunContext[Deps]) -> str:
