@@ -72,7 +72,7 @@ _HINTS: Sequence[tuple[str, str]] = (
     (r"exceeds the maximum number of tokens", "Shorten the conversation or the tool results."),
     (r"cached? ?content model|and cachedcontent \(models",
      "A cached content serves only the model that it was made for."),
-    (r"payload size exceeds|entity too large",
+    (r"payload size exceeds|(entity|content) too large",
      "Send less inline: upload files (await client.files.upload(path)), or link to them (Image.from_url)."),
     (r"user location is not supported", "Google does not serve this country: use another endpoint."),
     (r"ending with a model turn", "The last content must be the user's; tool results stand alone in theirs."),
